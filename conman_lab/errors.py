@@ -1,0 +1,61 @@
+"""What can go wrong, as a tree.
+
+    LabError
+    ├── BadBundle         a bundle that no runtime could run; says file, field, and what is expected
+    ├── BadName           an id or a name that must not reach a path or a command line
+    ├── RuntimeMissing    there is no runc or crun to be found
+    ├── RuntimeFailed     it was there, and failed: the command, the status, its own words
+    ├── LaunchFailed      a launcher could not create the container
+    ├── ExitLost          the container has ended, and nobody can know how
+    └── NotPossible       this machine cannot do it (no root, no such cgroup): says what to do
+
+`OSError` is let through unless we know more than it does.
+"""
+
+from collections.abc import Sequence
+
+
+class LabError(Exception):
+    """Everything that conman_lab raises itself."""
+
+
+class BadBundle(LabError):
+    """A bundle that no runtime could run.
+
+    `where` is a file, `field` a path in it as `process.args[0]`.
+    """
+
+    def __init__(self, where: object, field: str, expected: str) -> None:
+        self.where, self.field, self.expected = where, field, expected
+        place = f"{where}: {field}" if field else str(where)
+        super().__init__(f"{place}: {expected}")
+
+
+class BadName(LabError):
+    """An id or a name that must not reach a path or a command line."""
+
+
+class RuntimeMissing(LabError):
+    """No OCI runtime is to be found."""
+
+
+class RuntimeFailed(LabError):
+    """The runtime failed: `command`, `status` (negative: died of that signal), `words`."""
+
+    def __init__(self, command: Sequence[str], status: int, words: str) -> None:
+        self.command, self.status, self.words = tuple(command), status, words.strip()
+        ending = f"died of signal {-status}" if status < 0 else f"exit status {status}"
+        said = self.words or "(it said nothing)"
+        super().__init__(f"{' '.join(command)}: {ending}: {said}")
+
+
+class LaunchFailed(LabError):
+    """There is no container; the message says why, mostly in the runtime's words."""
+
+
+class ExitLost(LabError):
+    """The container has ended, and nobody was there to hear how."""
+
+
+class NotPossible(LabError):
+    """This machine cannot do it; the message says what would help."""

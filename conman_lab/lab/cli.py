@@ -1,0 +1,49 @@
+"""`conman-lab`: a table of commands, each a module with `add_arguments` and `run`.
+
+The module is imported when its command is called, so that `help` costs nothing.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from conman_lab.errors import LabError
+
+# name, module, one line
+COMMANDS = (
+    ("check", "conman_lab.lab.doctor", "what this machine has, and what to do"),
+    ("bundle", "conman_lab.lab.bundles", "list, build, show the bundles"),
+    ("run", "conman_lab.lab.runner", "execute notebooks, one line each"),
+    ("freeze", "conman_lab.lab.freeze", "write the notebooks' committed outputs"),
+    ("clean", "conman_lab.lab.clean", "remove all that the lab has left"),
+)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; its exit status.  A LabError is told in its own words."""
+    args = _parser(sys.argv[1:] if argv is None else argv)
+    try:
+        return int(args.run(args) or 0)
+    except LabError as error:
+        print(f"conman-lab: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130  # 128 + SIGINT, as a shell would say it
+
+
+def _parser(argv: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="conman-lab", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    called = argv[0] if argv else None
+    for name, module_name, line in COMMANDS:
+        command = commands.add_parser(name, help=line, description=line)
+        if name == called:
+            module = import_module(module_name)
+            module.add_arguments(command)
+            command.set_defaults(run=module.run)
+    return parser.parse_args(argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
