@@ -3,6 +3,7 @@
     LabError
     ├── BadBundle         a bundle that no runtime could run; says file, field, and what is expected
     ├── BadName           an id or a name that must not reach a path or a command line
+    ├── NameTaken         there is a container of that id already
     ├── RuntimeMissing    there is no runc or crun to be found
     ├── RuntimeFailed     it was there, and failed: the command, the status, its own words
     ├── LaunchFailed      a launcher could not create the container
@@ -35,18 +36,29 @@ class BadName(LabError):
     """An id or a name that must not reach a path or a command line."""
 
 
+class NameTaken(LabError):
+    """There is a container of that id already."""
+
+
 class RuntimeMissing(LabError):
     """No OCI runtime is to be found."""
 
 
 class RuntimeFailed(LabError):
-    """The runtime failed: `command`, `status` (negative: died of that signal), `words`."""
+    """The runtime failed: its `command`, its exit `status`, and its own `words`.
 
-    def __init__(self, command: Sequence[str], status: int, words: str) -> None:
+    The message names the program and the verb alone: paths differ between machines.
+    """
+
+    def __init__(
+        self, verb: str, command: Sequence[str], status: int, words: str
+    ) -> None:
         self.command, self.status, self.words = tuple(command), status, words.strip()
-        ending = f"died of signal {-status}" if status < 0 else f"exit status {status}"
+        ending = (
+            f"killed by signal {-status}" if status < 0 else f"exit status {status}"
+        )
         said = self.words or "(it said nothing)"
-        super().__init__(f"{' '.join(command)}: {ending}: {said}")
+        super().__init__(f"{verb}, {ending}: {said}")
 
 
 class LaunchFailed(LabError):

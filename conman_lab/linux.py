@@ -1,0 +1,140 @@
+"""The system calls that Python's `os` leaves out, or leaves raw.
+
+Each function is one call, is named for what it does rather than for the option that it
+sets, and says which manual page to read.  Only this module imports `ctypes`.
+"""
+
+import ctypes
+import os
+import signal
+import time
+from dataclasses import dataclass, field, replace
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
+PR_SET_CHILD_SUBREAPER = 36
+
+MS_RDONLY, MS_NOSUID, MS_NODEV, MS_BIND, MS_REC = 1, 2, 4, 4096, 16384  # <sys/mount.h>
+MNT_DETACH = 2
+
+IN_CREATE, IN_MOVED_TO, IN_MODIFY, IN_DELETE = 0x100, 0x80, 0x2, 0x200  # inotify(7)
+
+
+@dataclass(frozen=True)
+class Exit:
+    """How a process ended: it returned `code`, or died of `signal`; one is None.
+
+    `at` is when that was noticed, in seconds since 1970; `oom`: the kernel killed it
+    because its cgroup was out of memory.  Neither makes two exits different.
+
+    >>> print(Exit(code=7), Exit(signal=9, oom=True), sep=", ")
+    exit code 7, killed by SIGKILL: out of memory
+    """
+
+    code: int | None = None
+    signal: int | None = None
+    at: float | None = field(default=None, compare=False)
+    oom: bool = field(default=False, compare=False)
+
+    @classmethod
+    def from_wait_status(cls, status: int) -> "Exit":
+        """Decode what waitpid(2) gives, which packs both of them into 16 bits."""
+        if os.WIFSIGNALED(status):
+            return cls(signal=os.WTERMSIG(status), at=time.time())
+        return cls(code=os.WEXITSTATUS(status), at=time.time())
+
+    @property
+    def ok(self) -> bool:
+        """It returned 0."""
+        return self.code == 0
+
+    @property
+    def status(self) -> int:
+        """As a shell says it: the code, or 128 + signal."""
+        return self.code if self.code is not None else 128 + (self.signal or 0)
+
+    def because_of_oom(self) -> "Exit":
+        """The same exit, and now we know why."""
+        return replace(self, oom=True)
+
+    def __str__(self) -> str:
+        if self.signal is None:
+            return f"exit code {self.code}"
+        reason = ": out of memory" if self.oom else ""
+        return f"killed by {signal_name(self.signal)}{reason}"
+
+
+def signal_name(signum: int) -> str:
+    """SIGKILL for 9; real-time signals as SIGRTMIN+3, signal(7)."""
+    if signal.SIGRTMIN < signum < signal.SIGRTMAX:
+        return f"SIGRTMIN+{signum - signal.SIGRTMIN}"
+    try:
+        return signal.Signals(signum).name
+    except ValueError:  # 32 and 33 belong to the C library's threads, nptl(7)
+        return f"signal {signum}"
+
+
+def become_subreaper() -> None:
+    """Adopt our descendants' orphans, as init would.  PR_SET_CHILD_SUBREAPER(2const)."""
+    _prctl(PR_SET_CHILD_SUBREAPER, 1)
+
+
+def die_with_parent(signum: int = signal.SIGKILL) -> None:
+    """Get `signum` when the thread that forked us ends.  PR_SET_PDEATHSIG(2const)."""
+    _prctl(PR_SET_PDEATHSIG, signum)
+
+
+def name_process(title: str) -> None:
+    """Be `title` in ps(1): the comm, cut to 15 bytes, and the command line.
+
+    There is no system call for the second: /proc/PID/cmdline shows the memory where
+    execve(2) has put the arguments, proc_pid_cmdline(5), and we write over it.
+    """
+    name = title.encode()
+    _write("/proc/self/comm", name[:15])
+    fields = open("/proc/self/stat").read().rpartition(")")[2].split()  # noqa: SIM115
+    start, end = int(fields[45]), int(fields[46])  # arg_start, arg_end: 48 and 49
+    room = end - start
+    _write("/proc/self/mem", name[: room - 1].ljust(room, b"\0"), offset=start)
+
+
+def mount(source: str, target: str, kind: str, flags: int = 0, data: str = "") -> None:
+    """Attach a file system to the tree.  mount(2)."""
+    words = (source.encode(), target.encode(), kind.encode())
+    _check(_libc.mount(*words, ctypes.c_ulong(flags), data.encode()), target)
+
+
+def unmount(target: str, flags: int = MNT_DETACH) -> None:
+    """Detach it, by default even if somebody still looks at it.  umount2(2)."""
+    _check(_libc.umount2(target.encode(), flags), target)
+
+
+def watch_directory(path: str, events: int = IN_CREATE | IN_MOVED_TO) -> int:
+    """A descriptor that is readable when one of `events` has happened.  inotify(7)."""
+    fd: int = _libc.inotify_init1(os.O_CLOEXEC | os.O_NONBLOCK)
+    _check(fd, "inotify")
+    try:
+        _check(_libc.inotify_add_watch(fd, os.fsencode(path), events), path)
+    except OSError:
+        os.close(fd)
+        raise
+    return fd
+
+
+def _prctl(option: int, argument: int) -> None:
+    _check(_libc.prctl(option, argument, 0, 0, 0), "prctl")
+
+
+def _check(result: int, about: str) -> None:
+    if result < 0:
+        errno = ctypes.get_errno()
+        raise OSError(errno, os.strerror(errno), about)
+
+
+def _write(path: str, content: bytes, offset: int = 0) -> None:
+    fd = os.open(path, os.O_WRONLY)
+    try:
+        os.pwrite(fd, content, offset)
+    finally:
+        os.close(fd)

@@ -1,0 +1,191 @@
+"""A bundle: a directory with a `config.json` and, mostly, a `rootfs`.
+
+A `Bundle` is a value.  To change one gives another, and the one that you had, and its
+file, stay as they were:
+
+    Bundle.load("bundles/hello").with_args("echo", "hi").save("/tmp/mine")
+
+Saved elsewhere it does not copy its root file system, it points to it.
+"""
+
+import copy
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from conman_lab.errors import BadBundle, NameTaken
+from conman_lab.files import check_name, make_private, write_atomically
+
+from . import spec
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """What a container is to be: `config`, as in `directory`/config.json."""
+
+    directory: Path
+    config: dict[str, Any]
+
+    @classmethod
+    def load(cls, directory: Path | str) -> "Bundle":
+        """Read a bundle; BadBundle if there is none, or nothing that JSON can read."""
+        path = Path(directory).absolute() / "config.json"
+        try:
+            config = json.loads(path.read_bytes())
+        except FileNotFoundError:
+            raise BadBundle(
+                path, "", "there is no such file; a bundle has one"
+            ) from None
+        except ValueError as error:  # not JSON, or not even UTF-8
+            raise BadBundle(path, "", f"not JSON: {error}") from None
+        if not isinstance(config, dict):
+            raise BadBundle(path, "", "expected a JSON object, {...}")
+        return cls(path.parent, config)
+
+    @classmethod
+    def create(
+        cls, directory: Path | str, *args: str, rootfs: Path | str = "rootfs"
+    ) -> "Bundle":
+        """A new one, to run `args` in `rootfs`; it is on disk once you `save()` it."""
+        bundle = cls(Path(directory).absolute(), spec.default_config())
+        return bundle._with("root", path=str(rootfs)).with_args(*(args or ("sh",)))
+
+    # --- what it says
+
+    @property
+    def args(self) -> list[str]:
+        """The command."""
+        return list(self.config["process"]["args"])
+
+    @property
+    def terminal(self) -> bool:
+        """It wants a terminal, and so somebody who holds the other end of it."""
+        return bool(self.config["process"].get("terminal", False))
+
+    @property
+    def rootfs(self) -> Path:
+        """The root file system's directory."""
+        return self.directory / str(self.config["root"]["path"])
+
+    def __str__(self) -> str:
+        return f"bundle {self.directory.name}: {' '.join(self.args)}"
+
+    __repr__ = __str__
+
+    # --- the same, but
+
+    def with_args(self, *args: str) -> "Bundle":
+        """Another command."""
+        return self._with("process", args=list(args))
+
+    def with_env(self, **variables: str) -> "Bundle":
+        """More environment variables, or other values for those that are there."""
+        old = dict(word.split("=", 1) for word in self.config["process"].get("env", []))
+        env = [f"{name}={value}" for name, value in (old | variables).items()]
+        return self._with("process", env=env)
+
+    def with_terminal(self, terminal: bool = True) -> "Bundle":
+        """With a terminal, or without."""
+        return self._with("process", terminal=terminal)
+
+    def with_cwd(self, cwd: str) -> "Bundle":
+        """Another working directory."""
+        return self._with("process", cwd=cwd)
+
+    def with_capabilities(self, *names: str) -> "Bundle":
+        """These capabilities and no others.  capabilities(7)."""
+        sets = {kind: list(names) for kind in ("bounding", "effective", "permitted")}
+        return self._with("process", capabilities=sets)
+
+    def with_rootfs(self, path: Path | str) -> "Bundle":
+        """Another root file system."""
+        return self._with("root", path=str(path))
+
+    def with_readonly(self, readonly: bool = True) -> "Bundle":
+        """A root file system that cannot be written, or one that can."""
+        return self._with("root", readonly=readonly)
+
+    def with_hostname(self, hostname: str) -> "Bundle":
+        """Another host name."""
+        changed = copy.deepcopy(self.config) | {"hostname": hostname}
+        return replace(self, config=changed)
+
+    def with_mount(
+        self, source: Path | str, destination: str, *options: str, kind: str = "bind"
+    ) -> "Bundle":
+        """One mount more, by default a bind mount of a directory of ours."""
+        options = ("rbind", *options) if kind == "bind" else options
+        mount = {"destination": destination, "type": kind, "source": str(source)}
+        changed = copy.deepcopy(self.config)
+        changed.setdefault("mounts", []).append(mount | {"options": list(options)})
+        return replace(self, config=changed)
+
+    def with_limits(
+        self,
+        memory: int | None = None,
+        pids: int | None = None,
+        cpus: float | None = None,
+    ) -> "Bundle":
+        """At most so many bytes, processes, processors.  None: as it was.
+
+        Swap is limited together with memory, or the memory limit would be none.
+        """
+        limits: dict[str, Any] = {}
+        if memory is not None:
+            limits["memory"] = {"limit": memory, "swap": memory}
+        if pids is not None:
+            limits["pids"] = {"limit": pids}
+        if cpus is not None:
+            limits["cpu"] = {"quota": int(cpus * 100_000), "period": 100_000}
+        old = self.config.get("linux", {}).get("resources", {})
+        return self._with("linux", resources=copy.deepcopy(old) | limits)
+
+    def with_cgroup(self, path: str) -> "Bundle":
+        """In this cgroup, in every tree; `/` first counts from the trees' roots."""
+        return self._with("linux", cgroupsPath=path)
+
+    def without_namespaces(self, *kinds: str) -> "Bundle":
+        """Not in namespaces of these kinds of its own, but in the host's."""
+        old = self.config["linux"]["namespaces"]
+        kept = [namespace for namespace in old if namespace["type"] not in kinds]
+        return self._with("linux", namespaces=copy.deepcopy(kept))
+
+    def _with(self, part: str, **changes: Any) -> "Bundle":
+        changed = copy.deepcopy(self.config)
+        changed[part] = changed.get(part, {}) | changes
+        return replace(self, config=changed)
+
+    # --- on disk
+
+    def validate(self) -> "Bundle":
+        """Return it if a runtime could run it; BadBundle with the first problem."""
+        for field, expected in spec.problems(self.config, self.directory):
+            raise BadBundle(self.directory / "config.json", field, expected)
+        return self
+
+    def save(self, directory: Path | str | None = None) -> "Bundle":
+        """Write config.json, by default where it was; return the bundle there."""
+        target = Path(directory).absolute() if directory else self.directory
+        moved = self if target == self.directory else self.with_rootfs(self.rootfs)
+        make_private(target)
+        text = json.dumps(moved.config, indent=2)
+        write_atomically(target / "config.json", text.encode() + b"\n", durable=False)
+        return replace(moved, directory=target)
+
+    def for_container(self, id: str, home: Path, cgroup_parent: str) -> "Bundle":
+        """This bundle as container `id` gets it: its own config.json, a shared rootfs.
+
+        Two containers of one bundle would otherwise share a cgroup, and a limit.
+        podman, containerd and CRI-O write a config.json for each container, too.
+        NameTaken: mkdir(2) is the lock, of two who want one id one gets it.
+        """
+        own = self.validate().with_cgroup(f"/{cgroup_parent}/{check_name(id)}")
+        directory = make_private(home / "containers") / id
+        try:
+            directory.mkdir(mode=0o700)
+        except FileExistsError:
+            raise NameTaken(
+                f"there is a container {id!r} already: delete it, or take another id"
+            ) from None
+        return own.save(directory / "bundle")

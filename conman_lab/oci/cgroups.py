@@ -1,0 +1,108 @@
+"""Control groups as this machine has them mounted.
+
+    v2      cgroup2 on /sys/fs/cgroup: one tree for all controllers
+    v1      one tree for each controller: /sys/fs/cgroup/memory, /sys/fs/cgroup/pids ...
+    hybrid  v1, and a cgroup2 beside it on /sys/fs/cgroup/unified, for systemd
+
+What we look at is the mount table, for a kernel has all of them; cgroups(7).  A
+container's cgroup is PARENT/ID in every tree, because its config.json says so.
+"""
+
+import os
+from enum import StrEnum
+from pathlib import Path
+
+FILE_SYSTEM = Path("/sys/fs/cgroup")
+
+
+class Mode(StrEnum):
+    """How the controllers are mounted."""
+
+    V1 = "v1"
+    HYBRID = "hybrid"
+    V2 = "v2"
+    NONE = "none"
+
+
+def mode(mounts: str | None = None) -> Mode:
+    """Which of them this machine is; `mounts` is the text of /proc/self/mounts.
+
+    >>> mode("cgroup2 /sys/fs/cgroup cgroup2 rw 0 0")
+    <Mode.V2: 'v2'>
+    """
+    table = Path("/proc/self/mounts").read_text() if mounts is None else mounts
+    rows = [line.split()[1:3] for line in table.splitlines()]
+    ours = {(place, kind) for place, kind in rows if place.startswith("/sys/fs/cgroup")}
+    kinds = {kind for _, kind in ours}
+    if ("/sys/fs/cgroup", "cgroup2") in ours:
+        return Mode.V2
+    if "cgroup" in kinds:
+        return Mode.HYBRID if "cgroup2" in kinds else Mode.V1
+    return Mode.NONE
+
+
+def trees() -> list[Path]:
+    """The root of each tree: one for v2, one for each v1 controller.
+
+    v1 mounts some controllers together and links their other names: cpu -> cpu,cpuacct.
+    """
+    if mode() is Mode.V2:
+        return [FILE_SYSTEM]
+    return [
+        child
+        for child in sorted(FILE_SYSTEM.iterdir())
+        if child.is_dir() and not child.is_symlink()
+    ]
+
+
+def tree(controller: str) -> Path:
+    """The tree in which `controller` (memory, pids, cpu ...) has its files."""
+    return FILE_SYSTEM if mode() is Mode.V2 else FILE_SYSTEM / controller
+
+
+def of_process(pid: int, controller: str) -> Path:
+    """The directory of the cgroup that `pid` is in, for `controller`.  cgroups(7).
+
+    /proc/PID/cgroup has a line N:CONTROLLERS:PATH for each tree; v2's is 0::PATH.
+    """
+    lines = Path(f"/proc/{pid}/cgroup").read_text().splitlines()
+    rows = [line.split(":", 2) for line in lines]
+    wanted = "" if mode() is Mode.V2 else controller
+    for _, controllers, path in rows:
+        if wanted in controllers.split(","):
+            return tree(controller) / path.lstrip("/")
+    raise FileNotFoundError(f"process {pid} is in no cgroup for {controller}")
+
+
+def processes(group: str) -> set[int]:
+    """The pids in the cgroup `group` and all below it, in every tree."""
+    found: set[int] = set()
+    for root in trees():
+        for directory, _, files in os.walk(root / group):
+            if "cgroup.procs" in files:
+                found |= _pids(Path(directory, "cgroup.procs"))
+    return found
+
+
+def remove(group: str) -> list[Path]:
+    """Remove `group` and all below it in every tree; return what was still in use.
+
+    A cgroup is removed by rmdir(2) alone, its files come and go with it.
+    """
+    busy = []
+    for root in trees():
+        for directory, _, _ in os.walk(root / group, topdown=False):
+            try:
+                os.rmdir(directory)
+            except FileNotFoundError:
+                pass  # its runtime was faster
+            except OSError:  # EBUSY: there is a process in it
+                busy.append(Path(directory))
+    return busy
+
+
+def _pids(file: Path) -> set[int]:
+    try:
+        return {int(word) for word in file.read_text().split()}
+    except OSError:  # ENODEV, ENOENT: it was removed while we looked
+        return set()
