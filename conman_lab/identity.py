@@ -1,0 +1,82 @@
+"""Which process, exactly.  A pid alone is a seat number: the next one sits there too.
+
+The kernel counts pids up and starts again at pid_max, so a pid that was written down
+may by now be somebody else's.  Pid and start time name one process of one boot, and
+with the boot's id one process for ever; proc_pid_stat(5), random(4).
+"""
+
+import os
+import signal
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+
+@dataclass(frozen=True)
+class Identity:
+    """One process: `started_at` in clock ticks since the boot `boot`."""
+
+    pid: int
+    started_at: int
+    boot: str
+
+    @classmethod
+    def of(cls, pid: int) -> "Identity":
+        """The process that has this pid now; ProcessLookupError if none has."""
+        return cls(pid, start_time(pid), BOOT_ID.read_text().strip())
+
+    @classmethod
+    def read(cls, path: Path) -> "Identity | None":
+        """What `write` wrote; None if it is not there, or not whole."""
+        try:
+            pid, started_at, boot = path.read_text().split()
+            return cls(int(pid), int(started_at), boot)
+        except (OSError, ValueError):
+            return None
+
+    def __str__(self) -> str:
+        return f"{self.pid} {self.started_at} {self.boot}"
+
+    @property
+    def alive(self) -> bool:
+        """It is still there and not a zombie."""
+        try:
+            return Identity.of(self.pid) == self and _state(self.pid) != "Z"
+        except ProcessLookupError:
+            return False
+
+    def signal(self, signum: int = signal.SIGKILL) -> bool:
+        """Send it a signal; False if it has gone, whoever has its pid now.
+
+        The pidfd comes first, then the look, then the signal: what was looked at is
+        what gets it.  pidfd_send_signal(2).
+        """
+        try:
+            fd = os.pidfd_open(self.pid)
+        except ProcessLookupError:
+            return False
+        with closing(os.fdopen(fd)):
+            if not self.alive:
+                return False
+            signal.pidfd_send_signal(fd, signum)
+        return True
+
+
+def start_time(pid: int) -> int:
+    """When it started, in clock ticks since boot; ProcessLookupError."""
+    return int(_stat(pid)[19])  # field 22; the first two are cut off
+
+
+def _state(pid: int) -> str:
+    return _stat(pid)[0]
+
+
+def _stat(pid: int) -> list[str]:
+    """The fields behind the name, which may hold blanks and parentheses."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text(errors="replace")
+    except (FileNotFoundError, ProcessLookupError):  # ESRCH: it ended as we read
+        raise ProcessLookupError(f"there is no process {pid}") from None
+    return text.rpartition(")")[2].split()
