@@ -1,0 +1,105 @@
+"""One kernel at a time has a lab: flock(2) on a file in its home.
+
+- The lock is the kernel's: it goes when its holder ends, by SIGKILL, too.  So a lock
+  that is held is held by somebody alive, and a pid file's lies are impossible.
+- The file says who: an Identity.  That stays when its writer has gone, and tells
+  whoever comes next whether the machine has booted since.
+- The file is removed with its home, by its holder.  Who opened it before that has
+  locked a file without a name, and must look again.
+"""
+
+import fcntl
+import os
+from pathlib import Path
+
+from conman_lab.errors import LabError
+from conman_lab.files import make_private
+from conman_lab.identity import Identity
+
+
+class LabTaken(LabError):
+    """Another process has this lab."""
+
+
+class Lock:
+    """A held lock on a home; the home is made if it is missing."""
+
+    def __init__(self, home: Path, fd: int) -> None:
+        self._file, self._fd = lock_file(home), fd
+
+    @classmethod
+    def take(cls, home: Path) -> "Lock":
+        """Take it at once; LabTaken if another process has it."""
+        while True:
+            make_private(home)
+            try:
+                fd = os.open(lock_file(home), os.O_RDWR | os.O_CREAT, 0o600)
+            except FileNotFoundError:  # the last holder removes the home just now
+                continue
+            if not _locked(fd):
+                os.close(fd)
+                raise LabTaken(taken_by(home))
+            if (lock := cls(home, fd)).held:
+                return lock
+            os.close(fd)
+
+    @property
+    def held(self) -> bool:
+        """The file that we have locked is still the one that others will find."""
+        try:
+            return os.path.samestat(os.fstat(self._fd), self._file.stat())
+        except OSError:  # ENOENT: `clean --force` was here; EBADF: we let it go
+            return False
+
+    def sign(self) -> None:
+        """Write down that it is ours."""
+        os.ftruncate(self._fd, 0)
+        os.pwrite(self._fd, str(Identity.of(os.getpid())).encode(), 0)
+
+    def let_go(self) -> None:
+        """End it, and remove the home if nothing but the lock was left in it."""
+        if self.held and [self._file] == [*self._file.parent.iterdir()]:
+            self._file.unlink()
+            self._file.parent.rmdir()
+        os.close(self._fd)
+        self._fd = -1
+
+
+def holder(home: Path) -> Identity | None:
+    """Who had the lab last, alive or not; None if nobody has said so."""
+    return Identity.read(lock_file(home))
+
+
+def is_taken(home: Path) -> bool:
+    """A living process has it."""
+    try:
+        fd = os.open(lock_file(home), os.O_RDONLY)
+    except FileNotFoundError:
+        return False
+    try:
+        return not _locked(fd)
+    finally:
+        os.close(fd)
+
+
+def taken_by(home: Path) -> str:
+    """Say who has it, and what to do."""
+    who = holder(home)
+    process = f"process {who.pid}" if who and who.alive else "another process"
+    return (
+        f"lab {home.name} is open in {process}: shut that notebook's kernel down "
+        "(menu Kernel), or take its containers away with ./lab clean --force"
+    )
+
+
+def lock_file(home: Path) -> Path:
+    """What is locked."""
+    return home / "lock"
+
+
+def _locked(fd: int) -> bool:
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

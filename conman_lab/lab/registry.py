@@ -1,0 +1,174 @@
+"""What there is of a lab: nobody keeps a list, the facts are read when asked for.
+
+    home/processes/PID           started by us        Identity
+    home/containers/ID/shim.pid  a shim               Identity
+    home/runc/ID, home/crun/ID   the runtime's own state of a container
+    home/containers/ID           ours
+    /proc/self/mountinfo         what is mounted at or below the home
+    PARENT/NAME in every tree    its cgroups, and the processes in them
+
+So there is nothing that a killed kernel could have failed to write down.
+"""
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from conman_lab import places
+from conman_lab.identity import BOOT_ID, Identity
+from conman_lab.oci import cgroups
+
+from . import lock
+
+RUNTIMES = ("runc", "crun")
+
+
+@dataclass(frozen=True)
+class Left:
+    """What was found, each thing in words."""
+
+    processes: list[str]
+    containers: list[str]
+    mounts: list[str]
+    cgroups: list[str]
+
+    def things(self) -> list[str]:
+        """All of them, in the order in which they are removed."""
+        return [*self.processes, *self.containers, *self.mounts, *self.cgroups]
+
+    def __str__(self) -> str:
+        counts = (
+            _count(self.processes, "process", "processes"),
+            _count(self.containers, "container", "containers"),
+            _count(self.mounts, "mount", "mounts"),
+            _count(self.cgroups, "cgroup", "cgroups"),
+        )
+        return ", ".join(counts)
+
+    __repr__ = __str__
+
+
+@dataclass(frozen=True)
+class Registry:
+    """One lab: the directory `home`, and `cgroup` below the root of every tree."""
+
+    home: Path
+    cgroup: str
+
+    @classmethod
+    def of(cls, name: str) -> "Registry":
+        """The lab called `name`, whether there is anything of it or not."""
+        return cls(places.home(name), f"{places.cgroup_parent()}/{name}")
+
+    def __str__(self) -> str:
+        return f"lab {self.home.name}"
+
+    @property
+    def rebooted(self) -> bool:
+        """Its last holder lived before the machine's last start: its pids mean nothing.
+
+        runc looks at start times as well, but not at the boot that they count from.
+        """
+        who = lock.holder(self.home)
+        return who is not None and who.boot != BOOT_ID.read_text().strip()
+
+    def noted(self) -> list[Identity]:
+        """The living of those that have a note: what was started, and the shims."""
+        notes = [*self.home.glob("processes/*"), *self.home.glob("*/*/shim.pid")]
+        read = [Identity.read(note) for note in notes]
+        return [process for process in read if process and process.alive]
+
+    def inside(self) -> list[Identity]:
+        """The living processes in the lab's cgroups, whoever started them."""
+        return [*_living(cgroups.processes(self.cgroup))]
+
+    def processes(self) -> list[Identity]:
+        """All living processes of the lab."""
+        found = {process.pid: process for process in [*self.noted(), *self.inside()]}
+        return [found[pid] for pid in sorted(found)]
+
+    def states(self) -> list[tuple[str, str]]:
+        """Runtime and id of each container that a runtime has a state of.
+
+        `runtime list` reads the same directories, but not if the runtime is missing.
+        """
+        kept = [path for name in RUNTIMES for path in self.home.glob(f"{name}/*")]
+        return sorted((path.parent.name, path.name) for path in kept if path.is_dir())
+
+    def containers(self) -> list[str]:
+        """The ids of all containers, a runtime's or ours alone."""
+        ours = {path.name for path in self.home.glob("containers/*") if path.is_dir()}
+        return sorted(ours | {id for _, id in self.states()})
+
+    def mounts(self) -> list[Path]:
+        """What is mounted at or below the home, the last and deepest first."""
+        home = self.home.resolve()
+        points = [*_mount_points(Path("/proc/self/mountinfo").read_text())]
+        ours = [path for path in reversed(points) if path.is_relative_to(home)]
+        return sorted(ours, key=lambda path: -len(path.parts))
+
+    def cgroups(self) -> list[str]:
+        """The lab's cgroups, those that are in several trees once."""
+        found = set()
+        for tree in cgroups.trees():
+            for directory, _, _ in os.walk(tree / self.cgroup):
+                found.add(str(Path(directory).relative_to(tree)))
+        return sorted(found, reverse=True)
+
+    def left(self) -> Left:
+        """Look at everything."""
+        return Left(
+            [f"process {_named(process.pid)}" for process in self.processes()],
+            [f"container {id} of {self}" for id in self.containers()],
+            [f"mount {path}" for path in self.mounts()],
+            [f"cgroup {path}" for path in self.cgroups()],
+        )
+
+
+def registries() -> list[Registry]:
+    """All labs under the root, and then cgroups of ours whose home somebody removed."""
+    parent = places.cgroup_parent()
+    homes = sorted((places.root() / "labs").glob("*"))
+    groups = {path.name for tree in cgroups.trees() for path in _groups(tree / parent)}
+    names = [home.name for home in homes if home.is_dir()]
+    return [Registry.of(name) for name in [*names, *sorted(groups - {*names})]]
+
+
+def _groups(parent: Path) -> list[Path]:
+    return [path for path in parent.glob("*") if path.is_dir()]
+
+
+def _mount_points(mountinfo: str) -> Iterator[Path]:
+    r"""The fifth field of each line; blanks and the like are octal in it.
+
+    proc_pid_mountinfo(5).
+
+    >>> [*_mount_points(r"25 1 0:23 / /a\040b rw - tmpfs tmpfs rw")]
+    [PosixPath('/a b')]
+    """
+    for line in mountinfo.splitlines():
+        field = line.split(" ")[4]
+        yield Path(re.sub(r"\\(\d{3})", lambda code: chr(int(code[1], 8)), field))
+
+
+def _living(pids: set[int]) -> Iterator[Identity]:
+    for pid in pids:
+        try:
+            process = Identity.of(pid)
+        except ProcessLookupError:  # it ended while we looked
+            continue
+        if process.alive:
+            yield process
+
+
+def _named(pid: int) -> str:
+    try:
+        return f"{pid} ({Path(f'/proc/{pid}/comm').read_text().strip()})"
+    except OSError:  # ENOENT, ESRCH: it has gone
+        return str(pid)
+
+
+def _count(things: list[str], one: str, many: str) -> str:
+    return f"{len(things)} {one if len(things) == 1 else many}"

@@ -1,0 +1,116 @@
+"""Lab: what a notebook starts with, and what it ends with.
+
+    lab = Lab("02-naive-runc")     the first cell
+    lab.close()                    the last one prints what is left: nothing
+
+All that is started through it is under one home and one cgroup.  A kernel may be killed
+at any point; then nothing of Python's runs any more, no `finally` and no atexit, so the
+next Lab of that name cleans first.
+"""
+
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from subprocess import TimeoutExpired
+from typing import ClassVar
+
+from conman_lab.errors import LabError
+from conman_lab.files import check_name, make_private
+from conman_lab.naive import Naive
+from conman_lab.oci import Bundle, Runtime
+
+from . import bundles
+from .clean import clean
+from .lock import Lock
+from .registry import Registry
+from .started import Started, start
+
+
+class LabClosed(LabError):
+    """The lab has been closed."""
+
+
+class Lab:
+    """A notebook's own corner of the machine: `home`, `runtime`, and the way out.
+
+    LabTaken: another kernel has it.  The same one may ask again, and then begins anew:
+    that is what `Run all` does the second time.
+    """
+
+    _open: ClassVar[dict[str, "Lab"]] = {}  # of this process, by name
+
+    def __init__(self, name: str) -> None:
+        self.name = check_name(name)
+        if before := Lab._open.get(name):
+            before.end()
+        self.registry = Registry.of(name)
+        self._started: list[Started] = []
+        self._lock: Lock | None = Lock.take(self.registry.home)
+        clean(self.registry)
+        self._lock.sign()
+        Lab._open[name] = self
+
+    def __repr__(self) -> str:
+        return f"{self}: {'ready' if self._lock else 'closed'}"
+
+    def __str__(self) -> str:
+        return f"lab {self.name}"
+
+    @property
+    def home(self) -> Path:
+        """The directory that holds all of this lab.  LabClosed."""
+        if self._lock is None or not self._lock.held:
+            raise LabClosed(f"{self} is closed: run the first cell again")
+        return self.registry.home
+
+    @property
+    def runtime(self) -> Runtime:
+        """The OCI runtime, with its state in our home.  RuntimeMissing, LabClosed."""
+        found = Runtime.find(home=self.home)
+        return replace(found, cgroup_parent=self.registry.cgroup)
+
+    @property
+    def naive(self) -> Naive:
+        """The shortest way to run a container."""
+        return Naive(self.runtime)
+
+    @property
+    def pids(self) -> list[int]:
+        """All living processes of the lab, the containers' included."""
+        return [process.pid for process in self.registry.processes()]
+
+    def bundle(self, name: str) -> Bundle:
+        """A bundle of the course, with its root file system built."""
+        return bundles.ready(name, self.home)
+
+    def directory(self, name: str) -> Path:
+        """An empty directory to play in; it goes when the lab goes."""
+        return make_private(self.home / "scratch" / check_name(name))
+
+    def start(self, *command: str) -> Started:
+        """Start a process of the host's; it is noted before it runs, and ends with us.
+
+        FileNotFoundError: there is no such program.
+        """
+        process = start([*command], self.home, self.registry.cgroup)
+        self._started.append(process)
+        return process
+
+    def close(self) -> None:
+        """End and remove all of it, look again, and print what is left."""
+        self.end()
+        left = self.registry.left()
+        print("\n".join([f"left: {left}", *left.things()]))
+
+    def end(self) -> None:
+        """Remove it, if it is still ours: `clean --force` may have given it away."""
+        if self._lock is None:
+            return
+        if self._lock.held:
+            clean(self.registry)
+        for process in self._started:
+            with suppress(TimeoutExpired):  # it resists; the registry will say so
+                process.wait(1)
+        self._lock.let_go()
+        self._lock = None
+        del Lab._open[self.name]
