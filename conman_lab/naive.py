@@ -9,7 +9,6 @@ something does: `pitfalls/` has an experiment for each, and `shim/` is the answe
 """
 
 import os
-import subprocess
 import time
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from .errors import ExitLost, LabError, LaunchFailed
 from .launcher import Stream
 from .linux import Exit
 from .oci import Bundle, Runtime
-from .oci.runtime import Stdio
+from .oci.runtime import NULL, Stdio
 
 
 @dataclass(frozen=True)
@@ -39,7 +38,7 @@ class Naive:
         pipes = {stream: os.pipe() for stream in Stream}
         theirs = [write_end for _, write_end in pipes.values()]
         try:
-            stdio = Stdio(subprocess.DEVNULL, *theirs)
+            stdio = Stdio(NULL.stdin, *theirs)
             pid = self.runtime.create(id, Bundle.load(bundle), stdio)
         except LabError as error:
             for read_end, _ in pipes.values():

@@ -10,6 +10,7 @@ Saved elsewhere it does not copy its root file system, it points to it.
 
 import copy
 import json
+import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,7 @@ class Bundle:
         path = Path(directory).absolute() / "config.json"
         try:
             config = json.loads(path.read_bytes())
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             raise BadBundle(
                 path, "", "there is no such file; a bundle has one"
             ) from None
@@ -56,12 +57,12 @@ class Bundle:
     @property
     def args(self) -> list[str]:
         """The command."""
-        return list(self.config["process"]["args"])
+        return list(self._process.get("args", []))
 
     @property
     def terminal(self) -> bool:
         """It wants a terminal, and so somebody who holds the other end of it."""
-        return bool(self.config["process"].get("terminal", False))
+        return bool(self._process.get("terminal", False))
 
     @property
     def rootfs(self) -> Path:
@@ -69,9 +70,15 @@ class Bundle:
         return self.directory / str(self.config["root"]["path"])
 
     def __str__(self) -> str:
-        return f"bundle {self.directory.name}: {' '.join(self.args)}"
+        return f"bundle {self.directory.name}: {' '.join(map(str, self.args))}"
 
     __repr__ = __str__
+
+    @property
+    def _process(self) -> dict[str, Any]:
+        """Its part of the config; one that cannot be valid yet can be printed."""
+        process = self.config.get("process")
+        return process if isinstance(process, dict) else {}
 
     # --- the same, but
 
@@ -81,9 +88,10 @@ class Bundle:
 
     def with_env(self, **variables: str) -> "Bundle":
         """More environment variables, or other values for those that are there."""
-        old = dict(word.split("=", 1) for word in self.config["process"].get("env", []))
-        env = [f"{name}={value}" for name, value in (old | variables).items()]
-        return self._with("process", env=env)
+        old = self._process.get("env", [])
+        kept = [word for word in old if word.partition("=")[0] not in variables]
+        new = [f"{name}={value}" for name, value in variables.items()]
+        return self._with("process", env=kept + new)
 
     def with_terminal(self, terminal: bool = True) -> "Bundle":
         """With a terminal, or without."""
@@ -147,7 +155,7 @@ class Bundle:
 
     def without_namespaces(self, *kinds: str) -> "Bundle":
         """Not in namespaces of these kinds of its own, but in the host's."""
-        old = self.config["linux"]["namespaces"]
+        old = self.config.get("linux", {}).get("namespaces", [])
         kept = [namespace for namespace in old if namespace["type"] not in kinds]
         return self._with("linux", namespaces=copy.deepcopy(kept))
 
@@ -188,4 +196,8 @@ class Bundle:
             raise NameTaken(
                 f"there is a container {id!r} already: delete it, or take another id"
             ) from None
-        return own.save(directory / "bundle")
+        try:
+            return own.save(directory / "bundle")
+        except BaseException:  # ENOSPC, or an interrupt: the name is free again
+            shutil.rmtree(directory, ignore_errors=True)
+            raise

@@ -12,6 +12,8 @@ import os
 from enum import StrEnum
 from pathlib import Path
 
+from conman_lab.files import check_name
+
 FILE_SYSTEM = Path("/sys/fs/cgroup")
 
 
@@ -78,7 +80,7 @@ def processes(group: str) -> set[int]:
     """The pids in the cgroup `group` and all below it, in every tree."""
     found: set[int] = set()
     for root in trees():
-        for directory, _, files in os.walk(root / group):
+        for directory, _, files in os.walk(root / _checked(group)):
             if "cgroup.procs" in files:
                 found |= _pids(Path(directory, "cgroup.procs"))
     return found
@@ -91,7 +93,7 @@ def remove(group: str) -> list[Path]:
     """
     busy = []
     for root in trees():
-        for directory, _, _ in os.walk(root / group, topdown=False):
+        for directory, _, _ in os.walk(root / _checked(group), topdown=False):
             try:
                 os.rmdir(directory)
             except FileNotFoundError:
@@ -99,6 +101,11 @@ def remove(group: str) -> list[Path]:
             except OSError:  # EBUSY: there is a process in it
                 busy.append(Path(directory))
     return busy
+
+
+def _checked(group: str) -> str:
+    """PARENT/ID, and nothing that leads out of it: a tree's root is everybody's."""
+    return "/".join(check_name(name) for name in group.strip("/").split("/"))
 
 
 def _pids(file: Path) -> set[int]:

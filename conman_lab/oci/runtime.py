@@ -24,7 +24,6 @@ from typing import Any
 from conman_lab import places
 from conman_lab.errors import BadBundle, NotPossible, RuntimeFailed, RuntimeMissing
 from conman_lab.files import check_name, make_private
-from conman_lab.linux import signal_name
 
 from . import cgroups
 from .bundle import Bundle
@@ -74,7 +73,7 @@ class Runtime:
     @classmethod
     def find(cls, name: str | None = None, home: Path | None = None) -> "Runtime":
         """The runtime called `name`, or CONMAN_LAB_RUNTIME, or runc; RuntimeMissing."""
-        wanted = name or os.environ.get("CONMAN_LAB_RUNTIME", "runc")
+        wanted = name or os.environ.get("CONMAN_LAB_RUNTIME") or "runc"
         path = f"{os.environ.get('PATH', os.defpath)}:{SBIN}"
         program = shutil.which(wanted, path=path)
         if program is None:
@@ -111,7 +110,7 @@ class Runtime:
         A bundle that wants a terminal needs the path of a socket on which somebody
         listens: over it the runtime hands out the pty's master.  BadBundle otherwise.
         """
-        if bundle.terminal and console_socket is None:
+        if bundle.validate().terminal and console_socket is None:
             raise BadBundle(
                 bundle.directory / "config.json",
                 "process.terminal",
@@ -126,7 +125,8 @@ class Runtime:
         with self._forgotten_on_failure(id), self._log() as log:
             command = self.command("create", *options, id, log=log)
             status = _run(command, stdio)
-            self._check(command, "create", status, last_words(log.read_text()))
+            said = last_words(log.read_text(errors="replace"))
+            self._check(command, "create", status, said)
         return int(pid_file.read_text())
 
     def start(self, id: str) -> None:
@@ -158,7 +158,7 @@ class Runtime:
     def kill(self, id: str, signum: int, everyone: bool = False) -> None:
         """Send a signal to the first process, or to all of them."""
         options = ["--all"] if everyone else []
-        self._call("kill", *options, check_name(id), signal_name(signum)[3:])
+        self._call("kill", *options, check_name(id), str(int(signum)))
 
     def pause(self, id: str) -> None:
         """Freeze every process of it.  cgroups(7), freezer."""

@@ -107,10 +107,20 @@ def _capabilities(sets: Any) -> Iterator[Problem]:
     if not isinstance(sets, dict):
         yield "process.capabilities", f"expected an object of {_list(CAPABILITY_SETS)}"
         return
-    for name in sets:
+    for name, capabilities in sets.items():
+        field = f"process.capabilities.{name}"
         if name not in CAPABILITY_SETS:
-            expected = f"unknown set; expected one of {_list(CAPABILITY_SETS)}"
-            yield f"process.capabilities.{name}", expected
+            yield field, f"unknown set; expected one of {_list(CAPABILITY_SETS)}"
+        elif not isinstance(capabilities, list):
+            yield field, "expected a list of names as 'CAP_KILL'"
+        else:
+            yield from _capability_names(field, capabilities)
+
+
+def _capability_names(field: str, names: list[Any]) -> Iterator[Problem]:
+    for index, name in enumerate(names):
+        if not isinstance(name, str) or not name.startswith("CAP_"):
+            yield f"{field}[{index}]", f"expected a name as 'CAP_KILL', not {name!r}"
 
 
 def _root(root: Any, directory: Path) -> Iterator[Problem]:
@@ -139,7 +149,11 @@ def _linux(linux: Any) -> Iterator[Problem]:
     if not isinstance(linux, dict):
         yield "linux", "expected an object"
         return
-    for index, namespace in enumerate(linux.get("namespaces") or []):
+    namespaces = linux.get("namespaces", [])
+    if not isinstance(namespaces, list):
+        yield "linux.namespaces", "expected a list of objects"
+        return
+    for index, namespace in enumerate(namespaces):
         kind = namespace.get("type") if isinstance(namespace, dict) else None
         if kind not in NAMESPACES:
             expected = f"unknown namespace {kind!r}; expected one of "
