@@ -1,0 +1,70 @@
+"""What an import costs: nothing for the package, little for what runs by the hundred.
+
+Each test is a fresh interpreter without site-packages (`-I -S`): what is imported there
+is of the standard library, or it is not found.
+"""
+
+import subprocess
+import sys
+
+import pytest
+from test_floors import FLOOR, ROOT, modules, room_of
+
+STORY = ("oci", "naive", "pitfalls", "shim", "manager")
+NEVER_IN_A_SHIM = (
+    "asyncio",
+    "subprocess",
+    "argparse",
+    "tempfile",
+    "logging",
+    "typing_extensions",
+)
+SHIM = "conman_lab.shim.__main__"
+
+ASK = """
+import sys
+sys.path.insert(0, sys.argv[1])
+before = set(sys.modules)
+import {module}
+print(*sorted(set(sys.modules) - before))
+"""
+
+
+def imported_by(module: str) -> set[str]:
+    """Everything that importing `module` adds to a bare interpreter."""
+    command = [sys.executable, "-I", "-S", "-c", ASK.format(module=module)]
+    done = subprocess.run([*command, ROOT.parent], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return set(done.stdout.split())
+
+
+def test_the_package_pulls_in_nothing_beyond_itself():
+    assert imported_by("conman_lab") == {"conman_lab"}
+
+
+@pytest.mark.parametrize("module", FLOOR)
+def test_the_floor_needs_no_site_packages(module):
+    assert f"conman_lab.{module}" in imported_by(f"conman_lab.{module}")
+
+
+@pytest.mark.parametrize("room", [room for room in STORY if (ROOT / room).is_dir()])
+def test_a_room_of_the_story_needs_no_site_packages(room):
+    assert f"conman_lab.{room}" in imported_by(f"conman_lab.{room}")
+
+
+def test_the_runtime_pulls_in_no_other_room():
+    """Whoever wants `oci` alone pays for `oci` alone."""
+    rooms = {room_of(name) for name in imported_by("conman_lab.oci")}
+    assert rooms - {None} - set(FLOOR) == {"oci"}
+
+
+def test_naive_pulls_in_no_other_room():
+    rooms = {room_of(name) for name in imported_by("conman_lab.naive")}
+    assert rooms - {None} - set(FLOOR) == {"oci", "naive"}
+
+
+@pytest.mark.skipif(SHIM not in modules(), reason="there is no shim yet")
+@pytest.mark.parametrize("module", NEVER_IN_A_SHIM)
+def test_a_running_shim_has_not_imported(module):
+    """Each import is paid once for each container: the peers are written in C and Rust."""
+    assert module not in imported_by(SHIM)
