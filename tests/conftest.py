@@ -1,0 +1,58 @@
+"""What a test can ask for: a home of its own, a runtime with its state in it, bundles."""
+
+import os
+import shutil
+from dataclasses import replace
+from itertools import count
+
+import pytest
+
+from conman_lab import places
+from conman_lab.errors import RuntimeMissing
+from conman_lab.files import make_private
+from conman_lab.lab import bundles
+from conman_lab.lab.clean import clean
+from conman_lab.lab.registry import Registry
+from conman_lab.oci import Bundle, Runtime
+
+_numbers = count(1)
+
+
+@pytest.fixture
+def home():
+    """A fresh home; whatever the test leaves in it is ended and removed."""
+    registry = Registry.of(f"t{next(_numbers)}")  # short: sockets will be in there
+    yield make_private(registry.home)
+    clean(registry)
+    assert not registry.left().things()
+    shutil.rmtree(registry.home, ignore_errors=True)  # there may be a lock in it
+
+
+@pytest.fixture
+def runtime(home):
+    """The runtime, with its state in the test's home, and its cgroup."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root")
+    try:
+        found = Runtime.find(home=home)
+    except RuntimeMissing as missing:
+        pytest.skip(str(missing))
+    return replace(found, cgroup_parent=f"{places.cgroup_parent()}/{home.name}")
+
+
+@pytest.fixture
+def bundle(home):
+    """Give a bundle: `bundle("sleeper")` of the course, or any command's.
+
+    `bundle("exiter", "sh", "-c", "exit 7")` is the course's with another command.
+    """
+
+    def give(name: str = "sleeper", *args: str) -> Bundle:
+        ready = bundles.ready(name, home)
+        if not args:
+            return ready
+        return ready.with_args(*args).save(
+            home / "bundles" / f"{name}-{next(_numbers)}"
+        )
+
+    return give

@@ -1,0 +1,142 @@
+"""A session of tests has a root of its own, and leaves nothing behind.
+
+What the tests start, and whatever that starts, is in one of two cgroups, because a
+cgroup is inherited and cannot be left by forking twice:
+
+    PARENT          the containers, and what a Lab has started
+    PARENT-tests    pytest and all the rest: kernels, browsers, shims
+
+We could have become a subreaper to see orphans; then the containers would be our
+children and not init's, and half of the course would be wrong in the tests.
+"""
+
+import os
+import shutil
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from conman_lab import places
+from conman_lab.identity import Identity
+from conman_lab.lab.clean import clean
+from conman_lab.lab.registry import registries
+from conman_lab.oci import cgroups
+
+from .eventually import eventually
+
+STRICT = os.environ.get("CONMAN_LAB_STRICT") == "1"
+LEFT = pytest.StashKey[list[str]]()
+NEEDS = {
+    "needs_root": (lambda: os.geteuid() == 0, "needs root"),
+    "needs_runc": (lambda: shutil.which("runc", path=_path()), "needs runc"),
+}
+
+
+def pytest_configure(config):
+    for name, (_, reason) in NEEDS.items():
+        config.addinivalue_line("markers", f"{name}: {reason}, or is skipped")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart(session):
+    os.environ["CONMAN_LAB_ROOT"] = tempfile.mkdtemp(prefix="conman-lab-", dir=_place())
+    session.came_from = _join(cgroups.tree("pids") / _group())
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item):
+    for name, (is_met, reason) in NEEDS.items():
+        if item.get_closest_marker(name) and not is_met():
+            pytest.skip(reason)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """CONMAN_LAB_STRICT=1: where all is to be there, a skipped test has failed."""
+    report = yield
+    is_cell = type(item).__name__ == "IPyNbCell"  # skipped by its tag, or after another
+    if STRICT and report.skipped and not hasattr(report, "wasxfail") and not is_cell:
+        report.outcome = "failed"
+        report.longrepr = f"skipped, and CONMAN_LAB_STRICT=1: {report.longrepr[2]}"
+    return report
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session):
+    with suppress(AssertionError):  # kernels and browsers need a moment to end
+        eventually(lambda: not _left(), timeout=3)
+    session.config.stash[LEFT] = left = _left()
+    _remove_all()
+    left += [f"{thing} (and it resists)" for thing in _left()]
+    if left:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+    if session.came_from and _join(session.came_from):
+        cgroups.remove(_group())
+    if not left:
+        shutil.rmtree(places.root())
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    if left := config.stash.get(LEFT, []):
+        terminalreporter.section("left behind by the tests", red=True)
+        for thing in left:
+            terminalreporter.line(thing)
+
+
+def _left() -> list[str]:
+    things = [thing for each in registries() for thing in each.left().things()]
+    named = [f"process {it.pid} ({_comm(it.pid)})" for it in _of_the_tests()]
+    return [*things, *named]
+
+
+def _of_the_tests() -> list[Identity]:
+    found = []
+    for pid in cgroups.processes(_group()) - {os.getpid()}:
+        with suppress(ProcessLookupError):
+            found.append(Identity.of(pid))
+    return [process for process in found if process.alive]
+
+
+def _remove_all() -> None:
+    for registry in registries():
+        clean(registry)
+    for process in _of_the_tests():
+        process.signal()
+    cgroups.remove(places.cgroup_parent())
+
+
+def _join(directory: Path) -> Path | None:
+    """Move there; where from, or None if we may not."""
+    try:
+        before = cgroups.of_process(os.getpid(), "pids")
+        directory.mkdir(exist_ok=True)
+        (directory / "cgroup.procs").write_text(str(os.getpid()))
+    except OSError:
+        return None
+    return before
+
+
+def _group() -> str:
+    return f"{places.cgroup_parent()}-tests"
+
+
+def _comm(pid: int) -> str:
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    return "gone"
+
+
+def _place() -> str:
+    """Short, for a socket's path fits in 108 bytes, and programs run from there."""
+    able = [d for d in ("/var/tmp", "/tmp") if not _flags(d) & os.ST_NOEXEC]
+    return next(iter(able), tempfile.gettempdir())
+
+
+def _flags(directory: str) -> int:
+    return os.statvfs(directory).f_flag
+
+
+def _path() -> str:
+    return f"{os.environ.get('PATH', os.defpath)}:/usr/local/sbin:/usr/sbin:/sbin"
