@@ -35,13 +35,13 @@ def is_static(program: Path) -> bool:
     """It names no dynamic loader: no PT_INTERP among its program headers, elf(5)."""
     with program.open("rb") as file:
         header = file.read(4096)
-    if header[:4] != b"\x7fELF" or header[4] != 2:  # 64-bit
+    if len(header) < 64 or header[:5] != b"\x7fELF\2":  # 64-bit
         return False
     offset = int.from_bytes(header[32:40], "little")
     size = int.from_bytes(header[54:56], "little")
     count = int.from_bytes(header[56:58], "little")
-    starts = range(offset, offset + size * count, size)
-    return all(header[start : start + 4] != b"\3\0\0\0" for start in starts)
+    kinds = [header[offset + n * size :][:4] for n in range(count)]
+    return count > 0 and b"\3\0\0\0" not in kinds  # an object file has none at all
 
 
 def build(rootfs: Path) -> None:
@@ -58,7 +58,9 @@ def build(rootfs: Path) -> None:
         (rootfs / directory).mkdir(parents=True, exist_ok=True)
     program = rootfs / "bin" / "busybox"
     if not program.exists():
-        shutil.copy2(busybox, program)
+        unfinished = program.with_name("busybox.unfinished")
+        shutil.copy2(busybox, unfinished)
+        unfinished.rename(program)  # or half of it would stay for ever
     for applet in APPLETS:
         _link(rootfs / "bin" / applet)
     _write(rootfs / "etc" / "passwd", "root:x:0:0:root:/root:/bin/sh\n")
