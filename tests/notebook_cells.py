@@ -6,20 +6,21 @@ For its cells no fixture runs, not even an autouse one: all here is a hook.
 import os
 
 import pytest
+from nbval.plugin import IPyNbCell
 
+NBVAL_LEAKS = r"ignore:unclosed file <_io\.\w+ name='/dev/null':ResourceWarning"
 FAILED = pytest.StashKey[str]()  # of a notebook: its first cell that failed
 
 
 def is_cell(item) -> bool:
-    return type(item).__name__ == "IPyNbCell"
+    return isinstance(item, IPyNbCell)
 
 
-def pytest_itemcollected(item):
-    """The name that nbval gives is a number; a cell is found sooner by its id and first line."""
-    if is_cell(item):
-        first = item.cell.source.partition("\n")[0][:50]
-        item.name = f"{item.cell_num + 1} {item.cell.get('id', '')}: {first}"
-        item._nodeid = f"{item.parent.nodeid}::{item.name}"
+def pytest_configure(config):
+    """Set nbval up.  It opens a /dev/null for each kernel's stderr and never closes it."""
+    config.addinivalue_line("filterwarnings", NBVAL_LEAKS)
+    IPyNbCell.from_parent = classmethod(_cell_with_a_name)
+    IPyNbCell.reportinfo = _report_info
 
 
 @pytest.hookimpl(trylast=True)
@@ -45,9 +46,21 @@ def pytest_runtest_setup(item):
 
 
 def pytest_runtest_makereport(item, call):
-    if is_cell(item) and call.excinfo and not call.excinfo.errisinstance(_skipped()):
+    if (
+        is_cell(item)
+        and call.excinfo
+        and not isinstance(call.excinfo.value, pytest.skip.Exception)
+    ):
         item.parent.stash.setdefault(FAILED, item.name)
 
 
-def _skipped() -> type[BaseException]:
-    return pytest.skip.Exception
+def _cell_with_a_name(cls, parent, *, name, cell_num, cell, **rest):
+    """Call it by its id and first line; nbval itself only numbers them, from 0."""
+    first = cell.source.partition("\n")[0][:50]
+    name = f"{cell_num + 1} {cell.get('id', '')}: {first}"
+    rest |= {"name": name, "cell_num": cell_num, "cell": cell}
+    return pytest.Item.from_parent.__func__(cls, parent, **rest)
+
+
+def _report_info(cell):
+    return cell.path, 0, f"{cell.path.stem}, cell {cell.name}"

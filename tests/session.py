@@ -25,6 +25,7 @@ from conman_lab.lab.registry import registries
 from conman_lab.oci import cgroups
 
 from .eventually import eventually
+from .notebook_cells import is_cell
 
 STRICT = os.environ.get("CONMAN_LAB_STRICT") == "1"
 LEFT = pytest.StashKey[list[str]]()
@@ -56,8 +57,8 @@ def pytest_runtest_setup(item):
 def pytest_runtest_makereport(item, call):
     """CONMAN_LAB_STRICT=1: where all is to be there, a skipped test has failed."""
     report = yield
-    is_cell = type(item).__name__ == "IPyNbCell"  # skipped by its tag, or after another
-    if STRICT and report.skipped and not hasattr(report, "wasxfail") and not is_cell:
+    expected = hasattr(report, "wasxfail") or is_cell(item)  # by a tag, after a failure
+    if STRICT and report.skipped and not expected:
         report.outcome = "failed"
         report.longrepr = f"skipped, and CONMAN_LAB_STRICT=1: {report.longrepr[2]}"
     return report
@@ -69,12 +70,13 @@ def pytest_sessionfinish(session):
         eventually(lambda: not _left(), timeout=3)
     session.config.stash[LEFT] = left = _left()
     _remove_all()
-    left += [f"{thing} (and it resists)" for thing in _left()]
+    resisting = [f"{thing} (and it resists)" for thing in _left()]
+    left += resisting
     if left:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
     if session.came_from and _join(session.came_from):
         cgroups.remove(_group())
-    if not left:
+    if not resisting:
         shutil.rmtree(places.root())
 
 
