@@ -135,6 +135,8 @@ def _check(result: int, about: str) -> None:
 def _write(path: str, content: bytes, offset: int = 0) -> None:
     fd = os.open(path, os.O_WRONLY)
     try:
-        os.pwrite(fd, content, offset)
+        if offset:  # comm cannot seek, not even to its beginning
+            os.lseek(fd, offset, os.SEEK_SET)
+        os.write(fd, content)
     finally:
         os.close(fd)
