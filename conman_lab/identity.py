@@ -7,14 +7,14 @@ with the boot's id one process for ever; proc_pid_stat(5), random(4).
 
 import os
 import signal
-from contextlib import closing
-from dataclasses import dataclass
-from pathlib import Path
 
-BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+from .files import AnyPath
+from .record import record
+
+BOOT_ID = "/proc/sys/kernel/random/boot_id"
 
 
-@dataclass(frozen=True)
+@record
 class Identity:
     """One process: `started_at` in clock ticks since the boot `boot`."""
 
@@ -25,13 +25,13 @@ class Identity:
     @classmethod
     def of(cls, pid: int) -> "Identity":
         """The process that has this pid now; ProcessLookupError if none has."""
-        return cls(pid, start_time(pid), BOOT_ID.read_text().strip())
+        return cls(pid, start_time(pid), boot_id())
 
     @classmethod
-    def read(cls, path: Path) -> "Identity | None":
-        """What `write` wrote; None if it is not there, or not whole."""
+    def read(cls, path: AnyPath) -> "Identity | None":
+        """What `str` gave and somebody wrote down; None if it is not there, or not whole."""
         try:
-            pid, started_at, boot = path.read_text().split()
+            pid, started_at, boot = _text(path).split()
             return cls(int(pid), int(started_at), boot)
         except (OSError, ValueError):
             return None
@@ -57,11 +57,20 @@ class Identity:
             fd = os.pidfd_open(self.pid)
         except ProcessLookupError:
             return False
-        with closing(os.fdopen(fd)):
+        try:
             if not self.alive:
                 return False
             signal.pidfd_send_signal(fd, signum)
+        except ProcessLookupError:  # ESRCH: it ended between the look and the signal
+            return False
+        finally:
+            os.close(fd)
         return True
+
+
+def boot_id() -> str:
+    """The name of this boot; every start of the machine has a new one.  random(4)."""
+    return _text(BOOT_ID).strip()
 
 
 def start_time(pid: int) -> int:
@@ -76,7 +85,12 @@ def _state(pid: int) -> str:
 def _stat(pid: int) -> list[str]:
     """The fields behind the name, which may hold blanks and parentheses."""
     try:
-        text = Path(f"/proc/{pid}/stat").read_text(errors="replace")
+        text = _text(f"/proc/{pid}/stat")
     except (FileNotFoundError, ProcessLookupError):  # ESRCH: it ended as we read
         raise ProcessLookupError(f"there is no process {pid}") from None
     return text.rpartition(")")[2].split()
+
+
+def _text(path: AnyPath) -> str:
+    with open(path, errors="replace") as file:
+        return file.read()

@@ -11,18 +11,11 @@ A launcher is a frozen dataclass: it holds what to run and where, never a runnin
 so that it can be handed to another process.
 """
 
-from enum import IntEnum
 from pathlib import Path
 from typing import Protocol
 
 from .linux import Exit
-
-
-class Stream(IntEnum):
-    """Which output; the first byte of an attach message.  conmon's `stdpipe_t`."""
-
-    STDOUT = 2
-    STDERR = 3
+from .stream import Stream
 
 
 class Launched(Protocol):

@@ -8,7 +8,8 @@ import ctypes
 import os
 import signal
 import time
-from dataclasses import dataclass, field, replace
+
+from .record import changed, record
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -21,7 +22,7 @@ MNT_DETACH = 2
 IN_CREATE, IN_MOVED_TO, IN_MODIFY, IN_DELETE = 0x100, 0x80, 0x2, 0x200  # inotify(7)
 
 
-@dataclass(frozen=True)
+@record
 class Exit:
     """How a process ended: it returned `code`, or died of `signal`; one is None.
 
@@ -34,8 +35,8 @@ class Exit:
 
     code: int | None = None
     signal: int | None = None
-    at: float | None = field(default=None, compare=False)
-    oom: bool = field(default=False, compare=False)
+    at: float | None = None
+    oom: bool = False
 
     @classmethod
     def from_wait_status(cls, status: int) -> "Exit":
@@ -56,7 +57,15 @@ class Exit:
 
     def because_of_oom(self) -> "Exit":
         """The same exit, and now we know why."""
-        return replace(self, oom=True)
+        return changed(self, oom=True)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Exit):
+            return NotImplemented
+        return (self.code, self.signal) == (other.code, other.signal)
+
+    def __hash__(self) -> int:
+        return hash((self.code, self.signal))
 
     def __str__(self) -> str:
         if self.signal is None:

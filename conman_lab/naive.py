@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .errors import ExitLost, LabError, LaunchFailed
-from .launcher import Stream
 from .linux import Exit
 from .oci import Bundle, Runtime
 from .oci.runtime import NULL, Stdio
+from .stream import Stream
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,10 @@ import pytest
 
 from conman_lab import places
 from conman_lab.errors import RuntimeMissing
-from conman_lab.files import make_private
 from conman_lab.lab import bundles
 from conman_lab.lab.clean import clean
 from conman_lab.lab.registry import Registry
+from conman_lab.names import make_private
 from conman_lab.oci import Bundle, Runtime
 
 _numbers = count(1)

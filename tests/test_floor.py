@@ -8,18 +8,18 @@ import subprocess
 import sys
 import threading
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from eventually import eventually
 from facts import ends, state_of
 
-from conman_lab import checks, errors, files, identity, linux, places
+from conman_lab import checks, errors, files, identity, linux, names, places
 from conman_lab.errors import BadName, LabError
 from conman_lab.identity import Identity
 from conman_lab.linux import Exit
 from conman_lab.naive import Naive
+from conman_lab.record import changed
 
 IGNORED = {"SIGCHLD", "SIGCONT", "SIGURG", "SIGWINCH"}  # by default, signal(7)
 STOPPING = {"SIGSTOP", "SIGTSTP", "SIGTTIN", "SIGTTOU"}
@@ -235,21 +235,21 @@ def test_a_mount_that_fails_names_the_place(tmp_path):
 
 @pytest.mark.parametrize("name", ["a", "A-1_2.3", "0", "x" * 128])
 def test_a_good_name_is_returned(name):
-    assert files.check_name(name) == name
+    assert names.check_name(name) == name
 
 
 @pytest.mark.parametrize("name", ["", "-a", ".a", "_", "a/b", "a b", "a\n", "é", "a\0"])
 def test_what_could_harm_is_no_name(name):
     with pytest.raises(BadName, match="is no name"):
-        files.check_name(name)
+        names.check_name(name)
 
 
 def test_private_is_for_us_alone_and_what_was_there_stays(tmp_path):
     tmp_path.chmod(0o755)
-    deep = files.make_private(tmp_path / "a" / "b")
+    deep = names.make_private(tmp_path / "a" / "b")
     modes = [path.stat().st_mode & 0o777 for path in (deep, deep.parent, tmp_path)]
     assert modes == [0o700, 0o700, 0o755]
-    assert files.make_private(deep) == deep
+    assert names.make_private(deep) == deep
 
 
 def test_what_is_written_is_there_and_for_us_alone(tmp_path):
@@ -399,8 +399,8 @@ def test_whoever_has_the_pid_now_is_somebody_else(sleeper):
     """The pid has come round: same number, started later, or in another boot."""
     it = Identity.of(sleeper.pid)
     for other in (
-        replace(it, started_at=it.started_at - 1),
-        replace(it, boot="00000000-0000-0000-0000-000000000000"),
+        changed(it, started_at=it.started_at - 1),
+        changed(it, boot="00000000-0000-0000-0000-000000000000"),
     ):
         assert not other.alive
         assert not other.signal(signal.SIGKILL)

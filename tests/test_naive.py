@@ -10,8 +10,8 @@ from eventually import eventually
 from facts import ends, state_of
 
 from conman_lab.errors import ExitLost, LaunchFailed, RuntimeFailed
-from conman_lab.launcher import Stream
 from conman_lab.naive import Naive
+from conman_lab.stream import Stream
 
 
 @pytest.fixture

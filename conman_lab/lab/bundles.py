@@ -16,7 +16,7 @@ from pathlib import Path
 
 from conman_lab import places
 from conman_lab.errors import BadBundle, NotPossible
-from conman_lab.files import check_name
+from conman_lab.names import check_name
 from conman_lab.oci import Bundle, rootfs
 
 ABOUT = "org.conman-lab.about"

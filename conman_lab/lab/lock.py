@@ -13,8 +13,8 @@ import os
 from pathlib import Path
 
 from conman_lab.errors import LabError
-from conman_lab.files import make_private
 from conman_lab.identity import Identity
+from conman_lab.names import make_private
 
 
 class LabTaken(LabError):

@@ -19,12 +19,13 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from conman_lab.files import make_private, write_atomically
+from conman_lab.files import write_atomically
 from conman_lab.identity import Identity
+from conman_lab.names import make_private
 from conman_lab.oci import cgroups
 
 GATE = 'read -r line && exec "$@" </dev/null'
-CGROUP = "_started"  # no container's: a name cannot begin with _, see files.check_name
+CGROUP = "_started"  # no container's: a name cannot begin with _, see names.check_name
 
 Started = subprocess.Popen[bytes]
 

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from conman_lab.errors import BadBundle, NameTaken
-from conman_lab.files import check_name, make_private, write_atomically
+from conman_lab.files import write_atomically
+from conman_lab.names import check_name, make_private
 
 from . import spec
 

@@ -12,7 +12,7 @@ import os
 from enum import StrEnum
 from pathlib import Path
 
-from conman_lab.files import check_name
+from conman_lab.names import check_name
 
 FILE_SYSTEM = Path("/sys/fs/cgroup")
 

@@ -23,7 +23,7 @@ from typing import Any
 
 from conman_lab import places
 from conman_lab.errors import BadBundle, NotPossible, RuntimeFailed, RuntimeMissing
-from conman_lab.files import check_name, make_private
+from conman_lab.names import check_name, make_private
 
 from . import cgroups
 from .bundle import Bundle

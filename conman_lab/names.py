@@ -1,0 +1,32 @@
+"""Names that may become paths, and directories that are ours alone."""
+
+import re
+from pathlib import Path
+
+from .errors import BadName
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")  # runc allows + as well
+
+
+def check_name(name: str) -> str:
+    """Return `name` if it may become a path, a cgroup and a word of a command line.
+
+    >>> check_name("../etc")
+    Traceback (most recent call last):
+    conman_lab.errors.BadName: '../etc' is no name: take letters, digits, _ . and -, \
+a letter or digit first, 128 at most
+    """
+    if not NAME.fullmatch(name):
+        raise BadName(
+            f"{name!r} is no name: take letters, digits, _ . and -, "
+            "a letter or digit first, 128 at most"
+        )
+    return name
+
+
+def make_private(directory: Path) -> Path:
+    """Make `directory` for us alone, 0700, with all that leads to it."""
+    for missing in [*reversed(directory.parents), directory]:
+        if not missing.exists():
+            missing.mkdir(mode=0o700, exist_ok=True)
+    return directory
