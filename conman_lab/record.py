@@ -50,8 +50,12 @@ def changed(thing: "T", **changes: "Any") -> "T":
 
 
 def _init(self: "Any", *args: "Any", **named: "Any") -> None:
-    given = dict(zip(self.__match_args__, args, strict=False)) | named
-    for name in self.__match_args__:
+    names = self.__match_args__
+    given = dict(zip(names, args, strict=False))
+    if len(args) > len(names) or given.keys() & named.keys():
+        raise TypeError(f"{type(self).__name__} takes once each: {', '.join(names)}")
+    given |= named
+    for name in names:
         if name not in given and not hasattr(type(self), name):
             raise TypeError(f"{type(self).__name__} needs {name}")
         self.__dict__[name] = given.pop(name, getattr(type(self), name, None))
@@ -59,7 +63,7 @@ def _init(self: "Any", *args: "Any", **named: "Any") -> None:
         raise TypeError(f"{type(self).__name__} has no field {', '.join(given)}")
 
 
-def _refuse(self: "Any", name: str, value: object) -> None:
+def _refuse(self: "Any", name: str, value: object = None) -> None:
     raise AttributeError(f"{type(self).__name__} is frozen: make a changed one")
 
 
@@ -79,6 +83,7 @@ def _show(self: "Any") -> str:
 _METHODS = {
     "__init__": _init,
     "__setattr__": _refuse,
+    "__delattr__": _refuse,
     "__eq__": _same,
     "__hash__": _hash,
     "__repr__": _show,
