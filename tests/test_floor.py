@@ -2,12 +2,14 @@
 
 import errno
 import os
+import pickle
 import re
 import signal
 import subprocess
 import sys
 import threading
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -19,7 +21,7 @@ from conman_lab.errors import BadName, LabError
 from conman_lab.identity import Identity
 from conman_lab.linux import Exit
 from conman_lab.naive import Naive
-from conman_lab.record import changed
+from conman_lab.record import changed, fields, record
 
 IGNORED = {"SIGCHLD", "SIGCONT", "SIGURG", "SIGWINCH"}  # by default, signal(7)
 STOPPING = {"SIGSTOP", "SIGTSTP", "SIGTTIN", "SIGTTOU"}
@@ -65,6 +67,77 @@ def sleeper():
     yield process
     process.kill()
     process.wait()
+
+
+# --- record
+
+
+@record
+class Point:
+    """A record of ours."""
+
+    x: int
+    y: int = 2
+
+
+@dataclass(frozen=True)
+class Twin:
+    """The same, by the standard library."""
+
+    x: int
+    y: int = 2
+
+
+def outcome(what, *args, **named):
+    """What a call gives: its result's text, or the kind of its error."""
+    try:
+        return repr(what(*args, **named)).replace("Twin", "Point")
+    except (TypeError, AttributeError) as error:
+        return type(error) if isinstance(error, TypeError) else AttributeError
+
+
+@pytest.mark.parametrize(
+    ("args", "named"),
+    [
+        ((1,), {}),
+        ((1, 3), {}),
+        ((), {"x": 1}),
+        ((1,), {"y": None}),
+        ((), {"y": 1, "x": 2}),
+        ((), {}),
+        ((1, 2, 3), {}),
+        ((1,), {"x": 1}),
+        ((1,), {"z": 1}),
+    ],
+)
+def test_a_record_is_made_as_a_frozen_dataclass_is(args, named):
+    assert outcome(Point, *args, **named) == outcome(Twin, *args, **named)
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda kind: kind(1) == kind(1, 2),
+        lambda kind: kind(1) == kind(2),
+        lambda kind: kind(1) == (1, 2),
+        lambda kind: len({kind(1), kind(1), kind(2)}),
+        lambda kind: setattr(kind(1), "x", 2),
+        lambda kind: setattr(kind(1), "z", 2),
+        lambda kind: delattr(kind(1), "x"),
+        lambda kind: kind.__match_args__,
+    ],
+)
+def test_a_record_behaves_as_a_frozen_dataclass_does(ask):
+    assert outcome(ask, Point) == outcome(ask, Twin)
+
+
+def test_a_changed_record_is_another_one():
+    one = Point(1)
+    assert (changed(one, y=5), one) == (Point(1, 5), Point(1, 2))
+    assert fields(one) == {"x": 1, "y": 2}
+    assert pickle.loads(pickle.dumps(one)) == one
+    with pytest.raises(TypeError, match="Point has no field z"):
+        changed(one, z=1)
 
 
 # --- linux: Exit

@@ -11,7 +11,10 @@ import conman_lab
 
 ROOT = Path(conman_lab.__file__).parent
 
-FLOOR = ("errors", "linux", "files", "identity", "places", "launcher", "checks")
+FLOOR = (
+    *("errors", "record", "linux", "stream", "files", "identity", "names", "places"),
+    *("launcher", "checks"),
+)
 FLOORS = (  # a room may import what stands above it in this list, and itself
     FLOOR,
     ("oci", "observe"),

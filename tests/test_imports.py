@@ -11,7 +11,12 @@ import pytest
 from test_floors import FLOOR, ROOT, modules, room_of
 
 STORY = ("oci", "naive", "pitfalls", "shim", "manager")
+LIGHT = ("record", "linux", "stream", "files", "identity")  # what a shim needs of it
 NEVER_IN_A_SHIM = (
+    *("asyncio", "subprocess", "argparse", "tempfile", "logging", "multiprocessing"),
+    *("dataclasses", "inspect", "pathlib", "typing"),
+)
+SHIM = (
     "asyncio",
     "subprocess",
     "argparse",
@@ -45,6 +50,11 @@ def test_the_package_pulls_in_nothing_beyond_itself():
 @pytest.mark.parametrize("module", FLOOR)
 def test_the_floor_needs_no_site_packages(module):
     assert f"conman_lab.{module}" in imported_by(f"conman_lab.{module}")
+
+
+@pytest.mark.parametrize("module", LIGHT)
+def test_what_a_shim_needs_of_the_floor_is_light(module):
+    assert imported_by(f"conman_lab.{module}") & set(NEVER_IN_A_SHIM) == set()
 
 
 @pytest.mark.parametrize("room", [room for room in STORY if (ROOT / room).is_dir()])
