@@ -16,14 +16,6 @@ NEVER_IN_A_SHIM = (
     *("asyncio", "subprocess", "argparse", "tempfile", "logging", "multiprocessing"),
     *("dataclasses", "inspect", "pathlib", "typing"),
 )
-SHIM = (
-    "asyncio",
-    "subprocess",
-    "argparse",
-    "tempfile",
-    "logging",
-    "typing_extensions",
-)
 SHIM = "conman_lab.shim.__main__"
 
 ASK = """
