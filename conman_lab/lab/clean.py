@@ -16,7 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from conman_lab import linux, places
-from conman_lab.errors import LabError, NotPossible
+from conman_lab.errors import LabError
 from conman_lab.identity import Identity
 from conman_lab.oci import Runtime, cgroups
 
@@ -37,7 +37,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Clean all labs; 1 if something could not be removed."""
-    _check_access()
     removed, resisting = 0, 0
     for registry in registries():
         try:
@@ -114,9 +113,9 @@ def _remove_files(home: Path) -> None:
     """All but the lock, which goes last, when it is let go."""
     for path in home.glob("*"):
         if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
+            shutil.rmtree(path, ignore_errors=True)
         elif path != lock_file(home):
-            path.unlink()
+            path.unlink(missing_ok=True)
 
 
 def _within(seconds: float, done: Callable[[], bool]) -> None:
@@ -151,16 +150,11 @@ def _clean(registry: Registry, force: bool) -> list[str]:
 
 
 def _tell_what_resists(registry: Registry) -> int:
-    things = registry.left().things()
+    home = [f"directory {registry.home}"] if registry.home.exists() else []
+    things = [*registry.left().things(), *home]
     for thing in things:
         print(f"could not remove {thing}")
     return len(things)
-
-
-def _check_access() -> None:
-    root = places.root()
-    if root.exists() and not os.access(root, os.R_OK | os.W_OK | os.X_OK):
-        raise NotPossible(f"{root} belongs to another user: sudo ./lab clean")
 
 
 def _remove_parent() -> None:

@@ -17,12 +17,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from conman_lab import places
-from conman_lab.identity import BOOT_ID, Identity
+from conman_lab.errors import NotPossible
+from conman_lab.identity import Identity, boot_id
 from conman_lab.oci import cgroups
 
 from . import lock
 
 RUNTIMES = ("runc", "crun")
+OURS = {"labs", "lost+found"}  # all that is in a root
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ class Registry:
         runc looks at start times as well, but not at the boot that they count from.
         """
         who = lock.holder(self.home)
-        return who is not None and who.boot != BOOT_ID.read_text().strip()
+        return who is not None and who.boot != boot_id()
 
     def noted(self) -> list[Identity]:
         """The living of those that have a note: what was started, and the shims."""
@@ -81,8 +83,8 @@ class Registry:
         return [process for process in read if process and process.alive]
 
     def inside(self) -> list[Identity]:
-        """The living processes in the lab's cgroups, whoever started them."""
-        return [*_living(cgroups.processes(self.cgroup))]
+        """The living processes in the lab's cgroups, whoever started them; not us."""
+        return [*_living(cgroups.processes(self.cgroup) - {os.getpid()})]
 
     def processes(self) -> list[Identity]:
         """All living processes of the lab."""
@@ -127,12 +129,30 @@ class Registry:
         )
 
 
+def check_root() -> Path:
+    """The root of all labs; NotPossible if somebody's other things are in it.
+
+    What is below it will be removed.  CONMAN_LAB_ROOT=~ would give us ~/labs.
+    """
+    root = places.root()
+    there = next(path for path in (root, *root.parents) if path.exists())
+    if not os.access(there, os.R_OK | os.W_OK | os.X_OK):
+        raise NotPossible(f"a lab needs root, to write in {root}: try again with sudo")
+    names = {path.name for path in root.glob("*")} - OURS
+    if names:
+        raise NotPossible(
+            f"{root} is no root for labs, for there is {min(names)} in it: "
+            "let CONMAN_LAB_ROOT be a directory of its own"
+        )
+    return root
+
+
 def registries() -> list[Registry]:
     """All labs under the root, and then cgroups of ours whose home somebody removed."""
     parent = places.cgroup_parent()
-    homes = sorted((places.root() / "labs").glob("*"))
+    homes = sorted((check_root() / "labs").glob("*"))
     groups = {path.name for tree in cgroups.trees() for path in _groups(tree / parent)}
-    names = [home.name for home in homes if home.is_dir()]
+    names = [home.name for home in homes if not home.is_symlink()]
     return [Registry.of(name) for name in [*names, *sorted(groups - {*names})]]
 
 

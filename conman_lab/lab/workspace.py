@@ -15,14 +15,14 @@ from subprocess import TimeoutExpired
 from typing import ClassVar
 
 from conman_lab.errors import LabError
-from conman_lab.files import check_name, make_private
 from conman_lab.naive import Naive
+from conman_lab.names import check_name, make_private
 from conman_lab.oci import Bundle, Runtime
 
 from . import bundles
 from .clean import clean
 from .lock import Lock
-from .registry import Registry
+from .registry import Registry, check_root
 from .started import Started, start
 
 
@@ -33,6 +33,7 @@ class LabClosed(LabError):
 class Lab:
     """A notebook's own corner of the machine: `home`, `runtime`, and the way out.
 
+    NotPossible: no root, or a root that is not ours alone.
     LabTaken: another kernel has it.  The same one may ask again, and then begins anew:
     that is what `Run all` does the second time.
     """
@@ -43,12 +44,13 @@ class Lab:
         self.name = check_name(name)
         if before := Lab._open.get(name):
             before.end()
+        check_root()
         self.registry = Registry.of(name)
         self._started: list[Started] = []
         self._lock: Lock | None = Lock.take(self.registry.home)
+        Lab._open[name] = self
         clean(self.registry)
         self._lock.sign()
-        Lab._open[name] = self
 
     def __repr__(self) -> str:
         return f"{self}: {'ready' if self._lock else 'closed'}"
