@@ -72,9 +72,11 @@ def _open_gate(process: Started) -> None:
     assert process.stdin
     process.stdin.write(b"\n")
     process.stdin.close()
-    while process.poll() is None and GATE.encode() in _command_line(process.pid):
+    while process.poll() is None and not _is_through(process.pid):
         time.sleep(0.001)
 
 
-def _command_line(pid: int) -> bytes:
-    return Path(f"/proc/{pid}/cmdline").read_bytes()
+def _is_through(pid: int) -> bool:
+    """In the middle of exec(2) there is no command line at all."""
+    command_line = Path(f"/proc/{pid}/cmdline").read_bytes()
+    return command_line != b"" and GATE.encode() not in command_line
