@@ -31,18 +31,23 @@ def pytest_collection_modifyitems(items):
     items[:] = [item for item in items if not is_cell(item)] + cells
 
 
-@pytest.hookimpl(wrapper=True, tryfirst=True)
+@pytest.hookimpl(wrapper=True)
 def pytest_runtest_setup(item):
     """A kernel starts in the setup of its first cell, and inherits our environment."""
     if not is_cell(item):
         return (yield)
-    if failed := item.parent.stash.get(FAILED, None):
-        pytest.skip(f"cell {failed!r} of this notebook failed")
     os.environ["CONMAN_LAB_FREEZE"] = "1"
     try:
         return (yield)
     finally:
         del os.environ["CONMAN_LAB_FREEZE"]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_call(item):
+    """What comes after a failed cell would fail for the same reason."""
+    if is_cell(item) and (failed := item.parent.stash.get(FAILED, None)):
+        pytest.skip(f"cell {failed!r} of this notebook failed")
 
 
 def pytest_runtest_makereport(item, call):

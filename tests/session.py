@@ -3,8 +3,8 @@
 What the tests start, and whatever that starts, is in one of two cgroups, because a
 cgroup is inherited and cannot be left by forking twice:
 
-    PARENT          the containers, and what a Lab has started
-    PARENT-tests    pytest and all the rest: kernels, browsers, shims
+    PARENT        the containers, and what a Lab has started
+    tests-PID     pytest and all the rest: kernels, browsers, shims, other sessions
 
 We could have become a subreaper to see orphans; then the containers would be our
 children and not init's, and half of the course would be wrong in the tests.
@@ -29,6 +29,7 @@ from .notebook_cells import is_cell
 
 STRICT = os.environ.get("CONMAN_LAB_STRICT") == "1"
 LEFT = pytest.StashKey[list[str]]()
+CGROUP = pytest.StashKey[Path]()  # ours; the one we came from is above it
 NEEDS = {
     "needs_root": (lambda: os.geteuid() == 0, "needs root"),
     "needs_runc": (lambda: shutil.which("runc", path=_path()), "needs runc"),
@@ -43,7 +44,8 @@ def pytest_configure(config):
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionstart(session):
     os.environ["CONMAN_LAB_ROOT"] = tempfile.mkdtemp(prefix="conman-lab-", dir=_place())
-    session.came_from = _join(cgroups.tree("pids") / _group())
+    session.config.stash[CGROUP] = _cgroup()
+    _join(session.config.stash[CGROUP])
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -66,16 +68,17 @@ def pytest_runtest_makereport(item, call):
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session):
+    ours = session.config.stash[CGROUP]
     with suppress(AssertionError):  # kernels and browsers need a moment to end
-        eventually(lambda: not _left(), timeout=3)
-    session.config.stash[LEFT] = left = _left()
-    _remove_all()
-    resisting = [f"{thing} (and it resists)" for thing in _left()]
+        eventually(lambda: not _left(ours), timeout=3)
+    session.config.stash[LEFT] = left = _left(ours)
+    _remove_all(ours)
+    resisting = [f"{thing} (and it resists)" for thing in _left(ours)]
     left += resisting
     if left:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
-    if session.came_from and _join(session.came_from):
-        cgroups.remove(_group())
+    _join(ours.parent)
+    cgroups.remove(_group(ours))
     if not resisting:
         shutil.rmtree(places.root())
 
@@ -87,41 +90,42 @@ def pytest_terminal_summary(terminalreporter, config):
             terminalreporter.line(thing)
 
 
-def _left() -> list[str]:
+def _left(ours: Path) -> list[str]:
     things = [thing for each in registries() for thing in each.left().things()]
-    named = [f"process {it.pid} ({_comm(it.pid)})" for it in _of_the_tests()]
+    named = [f"process {it.pid} ({_comm(it.pid)})" for it in _of_the_tests(ours)]
     return [*things, *named]
 
 
-def _of_the_tests() -> list[Identity]:
+def _of_the_tests(ours: Path) -> list[Identity]:
     found = []
-    for pid in cgroups.processes(_group()) - {os.getpid()}:
+    for pid in cgroups.processes(_group(ours)) - {os.getpid()}:
         with suppress(ProcessLookupError):
             found.append(Identity.of(pid))
     return [process for process in found if process.alive]
 
 
-def _remove_all() -> None:
+def _remove_all(ours: Path) -> None:
     for registry in registries():
         clean(registry)
-    for process in _of_the_tests():
+    for process in _of_the_tests(ours):
         process.signal()
+    with suppress(AssertionError):
+        eventually(lambda: not _of_the_tests(ours))
     cgroups.remove(places.cgroup_parent())
 
 
-def _join(directory: Path) -> Path | None:
-    """Move there; where from, or None if we may not."""
-    try:
-        before = cgroups.of_process(os.getpid(), "pids")
-        directory.mkdir(exist_ok=True)
-        (directory / "cgroup.procs").write_text(str(os.getpid()))
-    except OSError:
-        return None
-    return before
+def _cgroup() -> Path:
+    return cgroups.of_process(os.getpid(), "pids") / f"tests-{os.getpid()}"
 
 
-def _group() -> str:
-    return f"{places.cgroup_parent()}-tests"
+def _group(directory: Path) -> str:
+    return str(directory.relative_to(cgroups.tree("pids")))
+
+
+def _join(cgroup: Path) -> None:
+    with suppress(OSError):  # without root we cannot, and look at the containers alone
+        cgroup.mkdir(exist_ok=True)
+        (cgroup / "cgroup.procs").write_text(str(os.getpid()))
 
 
 def _comm(pid: int) -> str:

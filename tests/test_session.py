@@ -1,0 +1,119 @@
+"""The session's own promises, kept by a session inside this one."""
+
+import os
+import shutil
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat import v4
+
+from conman_lab.identity import Identity
+
+ROOT = Path(__file__).parents[1]
+pytestmark = pytest.mark.needs_root
+
+LEAKS = """
+import subprocess
+
+def test_leaks_an_orphan():
+    script = "setsid sleep 1000 >/dev/null 2>&1 & echo $! >orphan"
+    subprocess.run(["sh", "-c", script])
+
+def test_leaves_a_container(runtime, bundle):
+    global kept
+    kept = runtime.create("kept", bundle("sleeper"))
+"""
+TIDY = """
+import os
+import pytest
+
+def test_passes(runtime, bundle, home):
+    assert runtime.run("once", bundle("exiter", "sh", "-c", "exit 7")).status == 7
+    assert not any((home / "containers").iterdir())
+
+def test_only_a_kernel_is_frozen():
+    assert "CONMAN_LAB_FREEZE" not in os.environ
+
+def test_is_skipped():
+    pytest.skip("there is no such machine")
+
+@pytest.mark.xfail
+def test_is_expected_to_fail():
+    raise AssertionError
+"""
+
+
+@pytest.fixture
+def project(tmp_path):
+    """A checkout with tests and notebooks of its own, and the plugins of this one."""
+    shutil.copy(ROOT / "conftest.py", tmp_path)
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    (tmp_path / "tests").mkdir()
+    for path in (ROOT / "tests").iterdir():
+        if path.is_file() and not path.name.startswith("test_"):
+            (tmp_path / "tests" / path.name).symlink_to(path)
+    return tmp_path
+
+
+def run(project, *args, **env):
+    """A session in `project`: its exit status, and what it says."""
+    command = [sys.executable, "-m", "pytest", "-v", "-p", "no:cacheprovider", *args]
+    env = {key: os.environ[key] for key in ("PATH",)} | env
+    done = subprocess.run(
+        command, cwd=project, env=env, capture_output=True, text=True, timeout=60
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+def is_alive(pid):
+    with suppress(ProcessLookupError):
+        return Identity.of(pid).alive
+    return False
+
+
+@pytest.mark.needs_runc
+def test_what_a_test_leaves_fails_the_session_and_is_ended(project):
+    """A test's home is cleaned after it; a process outside of it is the session's."""
+    (project / "tests" / "test_leaks.py").write_text(LEAKS)
+    status, said = run(project)
+    orphan = int((project / "orphan").read_text())
+    assert status == 1
+    assert "2 passed" in said
+    _, _, left = said.partition("left behind by the tests")
+    assert f"process {orphan} (sleep)" in left
+    assert "kept" not in left
+    assert not is_alive(orphan)
+
+
+@pytest.mark.needs_runc
+@pytest.mark.parametrize("strict", ["0", "1"])
+def test_a_skip_is_a_failure_only_when_strict(project, strict):
+    (project / "tests" / "test_tidy.py").write_text(TIDY)
+    status, said = run(project, CONMAN_LAB_STRICT=strict)
+    assert status == int(strict)
+    assert ("CONMAN_LAB_STRICT=1: Skipped: there is no" in said) == (strict == "1")
+    assert ("2 passed, 1 skipped, 1 xfailed" in said) == (strict == "0")
+    assert "left behind" not in said
+
+
+def test_cells_have_names_and_keep_their_order(project):
+    """Under a seed that shuffles; and after a failure the rest is not tried."""
+    notebook = v4.new_notebook()
+    frozen = "import os\nassert os.environ['CONMAN_LAB_FREEZE'] == '1'"
+    for number, source in enumerate([frozen, "a = 1", "a += 1", "assert a != 2", "a"]):
+        cell = v4.new_code_cell(source, id=f"c{number}", execution_count=number + 1)
+        notebook.cells.append(cell)
+    (project / "notebooks").mkdir()
+    nbformat.write(notebook, project / "notebooks" / "00-order.ipynb")
+    status, said = run(project, "--nbval", "-p", "randomly", "--randomly-seed=3")
+    assert status == 1
+    lines = [line for line in said.splitlines() if line[-2:] == "%]"]
+    cells = [line.partition("::")[2].split() for line in lines]
+    assert [cell[0] for cell in cells] == ["1", "2", "3", "4", "5"]
+    assert cells[0][1:4] == ["c0:", "import", "os"]
+    words = ["PASSED", "PASSED", "PASSED", "FAILED", "SKIPPED"]
+    assert [word in line for word, line in zip(words, lines, strict=True)] == [True] * 5
