@@ -6,6 +6,7 @@ with the boot's id one process for ever; proc_pid_stat(5), random(4).
 """
 
 import os
+import select
 import signal
 
 from .files import AnyPath
@@ -66,6 +67,18 @@ class Identity:
         finally:
             os.close(fd)
         return True
+
+    def wait(self, timeout: float) -> bool:
+        """Wait until it has ended; False if it has not after `timeout` seconds."""
+        try:
+            fd = os.pidfd_open(self.pid)
+        except ProcessLookupError:
+            return True
+        try:
+            ended, _, _ = select.select([fd], [], [], timeout if self.alive else 0)
+            return bool(ended) or not self.alive
+        finally:
+            os.close(fd)
 
 
 def boot_id() -> str:

@@ -8,7 +8,6 @@ somebody's files.
 """
 
 import argparse
-import os
 import shutil
 import time
 from collections.abc import Callable
@@ -24,7 +23,6 @@ from .lock import LabTaken, Lock, is_taken, lock_file, taken_by
 from .registry import Registry, registries
 
 PATIENCE = 5.0  # seconds from SIGKILL to the end of a process that the kernel keeps
-THAW = {"freezer.state": "THAWED", "cgroup.freeze": "0"}  # v1, v2
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -61,7 +59,7 @@ def clean(registry: Registry) -> list[str]:
     looking again.
     """
     before = registry.left().things()
-    _thaw(registry.cgroup)
+    cgroups.thaw(registry.cgroup)
     _end(registry.noted)
     _delete_containers(registry)
     _end(registry.inside)
@@ -73,15 +71,6 @@ def clean(registry: Registry) -> list[str]:
         _remove_files(registry.home)
     after = registry.left().things()
     return [thing for thing in before if thing not in after]
-
-
-def _thaw(cgroup: str) -> None:
-    """A frozen process does not even die: v1 keeps its SIGKILL until it is thawed."""
-    for tree in cgroups.trees():
-        for directory, _, files in os.walk(tree / cgroup):
-            for name in THAW.keys() & set(files):
-                with suppress(OSError):  # the root of a tree cannot be frozen
-                    Path(directory, name).write_text(THAW[name])
 
 
 def _end(living: Callable[[], list[Identity]]) -> None:

@@ -1,0 +1,1 @@
+"""Many shims, one memory: the life of containers on one host."""

@@ -1,0 +1,1 @@
+"""A machine of one's own, where there is no root."""

@@ -9,12 +9,16 @@ container's cgroup is PARENT/ID in every tree, because its config.json says so.
 """
 
 import os
+import time
+from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 
+from conman_lab.identity import Identity
 from conman_lab.names import check_name
 
 FILE_SYSTEM = Path("/sys/fs/cgroup")
+THAW = {"freezer.state": "THAWED", "cgroup.freeze": "0"}  # v1, v2
 
 
 class Mode(StrEnum):
@@ -101,6 +105,31 @@ def remove(group: str) -> list[Path]:
             except OSError:  # EBUSY: there is a process in it
                 busy.append(Path(directory))
     return busy
+
+
+def thaw(group: str) -> None:
+    """Let frozen processes of `group` go on: a frozen one does not even die of SIGKILL.
+
+    v1 has that wait until it is thawed; cgroup v2 lets it die.
+    """
+    for root in trees():
+        for directory, _, files in os.walk(root / _checked(group)):
+            for name in THAW.keys() & set(files):
+                with suppress(OSError):  # it went as we looked
+                    Path(directory, name).write_text(THAW[name])
+
+
+def end(group: str, patience: float = 5.0) -> None:
+    """SIGKILL all that is in `group`, again while they fork, and remove it."""
+    thaw(group)
+    ends_at = time.monotonic() + patience
+    while (pids := processes(group)) or remove(group):
+        for pid in pids:
+            with suppress(ProcessLookupError):
+                Identity.of(pid).signal()
+        if time.monotonic() > ends_at:
+            return  # the kernel keeps one, in a disk's or a network's name
+        time.sleep(0.005)
 
 
 def _checked(group: str) -> str:

@@ -1,0 +1,14 @@
+"""The program that stays: one for each container, from its creation to its end.
+
+protocol.py  what shim and manager must agree on: Options, Report, the exit file
+__main__.py  the biography: [main], [shim], [runtime]; read it first
+loop.py      one thread, one epoll, callbacks
+reaper.py    who died, and how
+output.py    two pipes (or one terminal) in, any number of listeners out
+logs.py      the log, in the kubelet's format; and reading it back
+attach.py    viewers on a socket
+console.py   the terminal, received from the runtime
+oom.py       was it the kernel's out-of-memory killer?
+diary.py     shim.log: what the shim has to say about itself
+launch.py    the manager's side, and the launcher `Shim`
+"""

@@ -1,0 +1,118 @@
+"""The shim: stays with one container from its creation to its end.
+
+Read it from `main` down.  It is one program and three processes, and the comments say
+whose life it is:
+
+    [main]     what the manager started: forks [shim] and exits, nobody waits for it
+    [shim]     the daemon: stays until the container ends
+    [runtime]  `runc create`: ends, and leaves the container to its subreaper, [shim]
+
+What goes wrong before the container exists is told to the manager and is the end; what
+goes wrong afterwards is told to shim.log, and the shim goes on.
+"""
+
+import os
+import signal
+import sys
+from functools import partial
+
+from conman_lab import linux
+from conman_lab.files import write_atomically
+from conman_lab.identity import Identity
+from conman_lab.record import TYPE_CHECKING
+
+from . import diary
+from .attach import AttachServer
+from .creation import create
+from .exitfile import ExitFile
+from .logs import LogFile
+from .loop import Callback, Loop
+from .oom import OomCounter
+from .protocol import SYNC_PIPE, Options, Report
+from .reaper import Reaper, wait_for
+
+if TYPE_CHECKING:
+    from typing import NoReturn
+
+FORWARDED = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP)
+
+
+def main() -> None:
+    """Be [main], and then [shim]."""
+    options = Options.from_argv(sys.argv[1:])
+    sync_pipe = take_sync_pipe()
+    if os.fork() > 0:
+        os._exit(0)  # [main] has done its part
+
+    # [shim]
+    detach(options)
+    linux.become_subreaper()
+    loop, reaper = Loop(complain=diary.tell_error), Reaper()
+    loop.on_signal(signal.SIGCHLD, reaper.reap)
+    try:
+        exit_file = ExitFile(options.file("exit"))
+        log = LogFile(options.file("log"), options.log_size, complain=diary.tell)
+        attach = AttachServer(loop, options.directory)
+        container, output = create(options, loop, reaper)
+        output.listen(log.write, attach.broadcast)
+        oom = OomCounter(container)
+        for signum in FORWARDED:
+            loop.on_signal(signum, partial(os.kill, container, signum))
+        loop.on_signal(signal.SIGUSR1, log.reopen)
+    except Exception as error:  # noqa: BLE001  # any is the manager's to hear
+        give_up(error, reaper, sync_pipe)
+    Report(pid=container).send(sync_pipe)  # all is ready: it may be started
+    how = wait_for(container, loop, reaper)
+    tolerate(output.drain)
+    tolerate(partial(log.close, options.durable))
+    tolerate(partial(exit_file.write, how.because_of_oom() if oom.killed() else how))
+    tolerate(attach.close)
+
+
+def take_sync_pipe() -> int:
+    """The number of the pipe that the manager listens to, and no child of ours has."""
+    if SYNC_PIPE not in os.environ:
+        sys.exit(
+            f"a shim is started by a manager, which sets {SYNC_PIPE}; see launch.py"
+        )
+    sync_pipe = int(os.environ.pop(SYNC_PIPE))
+    # Were the container to inherit it, our death would not close it.
+    os.set_inheritable(sync_pipe, False)
+    return sync_pipe
+
+
+def detach(options: Options) -> None:
+    """Leave the manager's session, terminal and directory, and go by a name of our own.
+
+    Nobody reads what we print any more, so what Python prints goes to shim.log.
+    """
+    os.setsid()
+    os.chdir("/")
+    null = os.open(os.devnull, os.O_RDWR)
+    os.dup2(null, 0)
+    os.dup2(null, 1)
+    os.close(null)
+    diary.keep(options.file("shim.log"))
+    linux.name_process(f"shim:{options.id}")
+    identity = str(Identity.of(os.getpid()))
+    write_atomically(options.file("shim.pid"), identity.encode(), durable=False)
+
+
+def give_up(error: Exception, reaper: Reaper, sync_pipe: int) -> "NoReturn":
+    """There is no container, or there must be none: end what there is, and say why."""
+    reaper.end_all()
+    diary.tell(error)
+    Report(error=str(error) or type(error).__name__).send(sync_pipe)
+    os._exit(1)
+
+
+def tolerate(step: Callback) -> None:
+    """Do it; if it fails, tell shim.log and go on with what must be done as well."""
+    try:
+        step()
+    except Exception as error:  # noqa: BLE001  # the end must be told, whatever happens
+        diary.tell_error(error)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,117 @@
+"""Lets people look at a running container.
+
+The socket is SOCK_SEQPACKET.  Each message starts with a byte that names its stream; a
+SOCK_STREAM socket runs messages together, and where that byte is would be anyone's
+guess, unix(7).
+"""
+
+import errno
+import os
+import socket
+from contextlib import suppress
+from functools import partial
+
+from conman_lab.stream import Stream
+
+from .loop import Loop
+
+MESSAGE = 8192  # bytes after the first one; conmon's clients read no more
+BEHIND = 8 * 1024 * 1024  # bytes that a viewer may lag
+SO_SNDBUFFORCE = 32  # socket(7); not in Python's socket module
+
+
+class AttachServer:
+    """Copies output to every viewer.
+
+    The log is the record and a viewer only looks on: one that does not keep up is
+    dropped, and the container never waits for it.
+    """
+
+    def __init__(self, loop: Loop, directory: str) -> None:
+        self._loop, self._directory = loop, directory
+        self._viewers: set[socket.socket] = set()
+        self._spare = os.open(os.devnull, os.O_RDONLY)
+        self._listener = listen(directory, "attach", socket.SOCK_SEQPACKET)
+        loop.on_readable(self._listener.fileno(), self._accept)
+
+    def broadcast(self, stream: Stream, chunk: bytes) -> None:
+        """Send it to all viewers, in messages that they can take."""
+        if not self._viewers:
+            return
+        for start in range(0, len(chunk), MESSAGE):
+            message = bytes([stream]) + chunk[start : start + MESSAGE]
+            for viewer in list(self._viewers):
+                self._send(viewer, message)
+
+    def close(self) -> None:
+        """Nothing more will come: what was sent can still be read, then the end."""
+        for viewer in list(self._viewers):
+            self._drop(viewer)
+        self._loop.forget(self._listener.fileno())
+        self._listener.close()
+        with suppress(FileNotFoundError):  # somebody has removed the directory
+            os.unlink(f"{self._directory}/attach")
+
+    def _send(self, viewer: socket.socket, message: bytes) -> None:
+        try:
+            viewer.send(message)
+        except OSError:  # EAGAIN: it is slow.  EPIPE, ECONNRESET: it has left.
+            self._drop(viewer)
+
+    def _accept(self) -> None:
+        try:
+            viewer, _ = self._listener.accept()
+        except OSError as error:
+            if error.errno in (errno.EMFILE, errno.ENFILE):
+                self._turn_away()
+            raise
+        viewer.setblocking(False)
+        allow_lag(viewer)
+        self._viewers.add(viewer)
+        self._loop.on_readable(viewer.fileno(), partial(self._receive, viewer))
+
+    def _turn_away(self) -> None:
+        """Out of descriptors: accept with the spare one, or epoll will call for ever."""
+        os.close(self._spare)
+        self._listener.accept()[0].close()
+        self._spare = os.open(os.devnull, os.O_RDONLY)
+
+    def _receive(self, viewer: socket.socket) -> None:
+        """A viewer has left; or has typed, and nobody reads that yet."""
+        try:
+            typed = viewer.recv(MESSAGE)
+        except OSError:  # ECONNRESET
+            typed = b""
+        if not typed:
+            self._drop(viewer)
+
+    def _drop(self, viewer: socket.socket) -> None:
+        if viewer in self._viewers:
+            self._viewers.discard(viewer)
+            self._loop.forget(viewer.fileno())
+            viewer.close()
+
+
+def listen(directory: str, name: str, kind: int) -> socket.socket:
+    """A socket, 0600, that is called `name` in `directory`, however long that path is.
+
+    An address holds 107 bytes, unix(7).  /proc/self/fd/N/NAME is shorter than any path.
+    """
+    listener = socket.socket(socket.AF_UNIX, kind)
+    where = os.open(directory, os.O_PATH | os.O_DIRECTORY)
+    try:
+        listener.bind(f"/proc/self/fd/{where}/{name}")
+        os.chmod(f"{directory}/{name}", 0o600)
+        listener.listen()
+        listener.setblocking(False)
+    finally:
+        os.close(where)
+    return listener
+
+
+def allow_lag(viewer: socket.socket) -> None:
+    """Let it be BEHIND bytes late; as a user, what the system allows a user."""
+    try:
+        viewer.setsockopt(socket.SOL_SOCKET, SO_SNDBUFFORCE, BEHIND)
+    except PermissionError:  # EPERM: not root
+        viewer.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BEHIND)

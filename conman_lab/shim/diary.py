@@ -1,0 +1,35 @@
+"""shim.log: what the shim has to say about itself.
+
+It is the shim's stderr, descriptor 2, so even what Python says in its last moment is
+there.  A diary never raises: it is where the raising ends.
+"""
+
+import os
+import sys
+import time
+
+LONGEST = 256 * 1024  # bytes; a shim that complains in a circle fills no disk
+
+
+def keep(path: str) -> None:
+    """Let descriptor 2 be the end of the file `path`."""
+    fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    os.dup2(fd, 2)
+    os.close(fd)
+
+
+def tell(words: object) -> None:
+    """Write one line, with the time, unless there are too many already."""
+    now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    try:
+        if os.fstat(2).st_size < LONGEST:
+            os.write(2, f"{now} {words}\n".encode(errors="replace"))
+    except OSError:  # ENOSPC: then nobody can be told
+        pass
+
+
+def tell_error(error: BaseException) -> None:
+    """Write an exception that should not have been, with its traceback."""
+    tell(f"{type(error).__name__}: {error}")
+    if os.fstat(2).st_size < LONGEST:
+        sys.__excepthook__(type(error), error, error.__traceback__)

@@ -1,0 +1,84 @@
+"""One thread, one `select`, and what to do when each descriptor is ready.
+
+conmon runs a GLib main loop here, shimmy a mio `Poll`, s6-supervise an `iopause`: they
+are the same forty lines.  Signals join the descriptors through CPython's wakeup fd,
+which is the self-pipe trick, https://cr.yp.to/docs/selfpipe.html: almost nothing is
+safe to call in a signal handler, signal-safety(7), so the interpreter only writes the
+signal's number to a pipe, and the loop does the work later, in the open.
+"""
+
+import os
+import selectors
+import signal
+import time
+from collections.abc import Callable
+
+Callback = Callable[[], object]
+
+
+class Loop:
+    """Calls back when a descriptor is readable or a signal has come, in one thread.
+
+    What a callback raises goes to `complain`, and the loop goes on: from the moment
+    that there is a container nothing may end its shim but the container's own end.
+    """
+
+    def __init__(self, complain: Callable[[Exception], object] | None = None) -> None:
+        self._selector = selectors.DefaultSelector()
+        self._complain = complain
+        self._on_signal: dict[int, Callback] = {}
+        self._wakeup, told = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        # A full pipe drops a number.  Nothing is lost: no callback counts its signals.
+        signal.set_wakeup_fd(told, warn_on_full_buffer=False)
+        self.on_readable(self._wakeup, self._dispatch_signals)
+
+    def on_readable(self, fd: int, callback: Callback) -> None:
+        """Call back whenever `fd` can be read, or has come to its end."""
+        self._selector.register(fd, selectors.EVENT_READ, callback)
+
+    def on_signal(self, signum: int, callback: Callback) -> None:
+        """Call back when `signum` has come, once for any number of them."""
+        self._on_signal[signum] = callback
+        # The wakeup fd only hears of signals that have a handler, even an idle one.
+        signal.signal(signum, _hear)
+
+    def forget(self, fd: int) -> None:
+        """No more of that one."""
+        self._selector.unregister(fd)
+
+    def run_once(self, timeout: float | None = None) -> int:
+        """Wait up to `timeout` seconds (None: for ever); return how many were ready."""
+        ready = self._selector.select(timeout)
+        for key, _ in ready:
+            # A callback of this very round may have closed it, or reused its number.
+            if self._selector.get_map().get(key.fd) is key:
+                self._call(key.data)
+        return len(ready)
+
+    def run_until(
+        self, done: Callable[[], object], timeout: float | None = None
+    ) -> bool:
+        """Run until `done()`; False if it is not after `timeout` seconds."""
+        ends_at = None if timeout is None else time.monotonic() + timeout
+        while not done():
+            left = None if ends_at is None else ends_at - time.monotonic()
+            if left is not None and left <= 0:
+                return False
+            self.run_once(left)
+        return True
+
+    def _call(self, callback: Callback) -> None:
+        try:
+            callback()
+        except Exception as error:
+            if self._complain is None:
+                raise
+            self._complain(error)
+
+    def _dispatch_signals(self) -> None:
+        for signum in set(os.read(self._wakeup, 4096)):
+            self._on_signal[signum]()
+
+
+def _hear(signum: int, frame: object) -> None:
+    """Do nothing: the wakeup fd has told the loop."""

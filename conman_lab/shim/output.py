@@ -1,0 +1,100 @@
+"""What the container writes: two pipes in (or one terminal), any number of listeners out.
+
+shimmy calls this scattering.  While the runtime creates the container the pipes carry
+the runtime's words; from then on the container's.  Both are heard by `listen`, one
+after the other.
+"""
+
+import os
+from collections.abc import Callable
+from functools import partial
+
+from conman_lab.stream import Stream
+
+from .loop import Loop
+
+CHUNK = 16 * 1024  # bytes a read; larger ones are slower: malloc(3) would mmap them
+ROUNDS = 64  # reads before the other descriptors have their turn
+
+Listener = Callable[[Stream, bytes], object]
+
+
+class Output:
+    """Reads each stream as it comes, and hands every chunk to every listener.
+
+    An empty chunk means that there is no more for now, and what is incomplete should
+    not be kept back.
+    """
+
+    def __init__(self, loop: Loop) -> None:
+        self._loop = loop
+        self._open: dict[Stream, int] = {}
+        self._listeners: tuple[Listener, ...] = ()
+
+    def add(self, stream: Stream, fd: int) -> None:
+        """Read `fd` as `stream`, in place of what that was before; it is ours now."""
+        os.set_blocking(fd, False)
+        if stream in self._open:
+            self._close(stream)
+        self._open[stream] = fd
+        self._loop.on_readable(fd, partial(self._pump, stream))
+
+    def listen(self, *listeners: Listener) -> None:
+        """From now on these hear it, and nobody else."""
+        self._listeners = listeners
+
+    def drain(self) -> None:
+        """Take all that has been written by now.
+
+        Not until end of file: a process that the container has left behind may hold
+        the pipe for ever.
+        """
+        for stream in list(self._open):
+            while stream in self._open and self._pump(stream):
+                pass
+
+    def _pump(self, stream: Stream) -> bool:
+        """Move what is there, but let others have their turn; False: nothing left."""
+        for _ in range(ROUNDS):
+            chunk = self._read(stream)
+            self._tell(stream, chunk)
+            if len(chunk) < CHUNK:
+                break
+        self._tell(stream, b"")
+        return bool(chunk)
+
+    def _read(self, stream: Stream) -> bytes:
+        try:
+            chunk = os.read(self._open[stream], CHUNK)
+        except BlockingIOError:  # EAGAIN: nothing for now
+            return b""
+        except OSError:  # EIO: nobody has the terminal open any more, pty(7)
+            chunk = b""
+        if not chunk:  # end of file: all writers have closed it
+            self._close(stream)
+        return chunk
+
+    def _tell(self, stream: Stream, chunk: bytes) -> None:
+        for listener in self._listeners:
+            listener(stream, chunk)
+
+    def _close(self, stream: Stream) -> None:
+        fd = self._open.pop(stream)
+        self._loop.forget(fd)
+        os.close(fd)
+
+
+class Words:
+    """A listener that keeps the end of what it hears: enough for a message."""
+
+    KEPT = 8192  # bytes
+
+    def __init__(self) -> None:
+        self._end = b""
+
+    def hear(self, stream: Stream, chunk: bytes) -> None:
+        """Remember the last of it, however long it is: 10 MiB do not stay with us."""
+        self._end = (self._end + chunk)[-self.KEPT :]
+
+    def __str__(self) -> str:
+        return self._end.decode(errors="replace").strip()
