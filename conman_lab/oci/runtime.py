@@ -229,7 +229,12 @@ class Runtime:
     def _call(self, *words: str) -> str:
         command = self.command(*words)
         make_private(self.root)
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True)
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            start_new_session=True,
+        )
         said = done.stderr.decode(errors="replace")
         self._check(command, words[0], done.returncode, said)
         return done.stdout.decode(errors="replace")
