@@ -1,11 +1,8 @@
 """Each bundle of the course does what it says, in a real container."""
 
-import json
 import os
 import re
 import signal
-import subprocess
-import sys
 import time
 from itertools import takewhile
 from pathlib import Path
@@ -13,6 +10,7 @@ from pathlib import Path
 import pytest
 from eventually import eventually
 from facts import ends, reads
+from parent import as_its_parent_sees_it
 
 from conman_lab import places
 from conman_lab.lab import bundles
@@ -39,48 +37,6 @@ def running(runtime):
     for fd in opened:
         os.close(fd)
     runtime.delete("it", force=True)
-
-
-PARENT = """
-import json, os, sys
-sys.path.insert(0, sys.argv[1])
-from pathlib import Path
-from conman_lab import linux
-from conman_lab.oci import Bundle, Runtime, cgroups
-from conman_lab.oci.runtime import Stdio
-
-linux.become_subreaper()
-runtime = Runtime.find(home=Path(sys.argv[2]))
-output, theirs = os.pipe()
-pid = runtime.create("it", Bundle.load(sys.argv[3]), Stdio(stdout=theirs))
-os.close(theirs)
-group = cgroups.of_process(pid, "memory")
-runtime.start("it")
-if sys.argv[4:]:
-    os.read(output, 100)
-    runtime.kill("it", int(sys.argv[4]))
-how = linux.Exit.from_wait_status(os.waitpid(pid, 0)[1])
-names = ("memory.oom_control", "memory.events")
-facts = [group / name for name in names if (group / name).exists()]
-print(json.dumps([str(how), "".join(fact.read_text() for fact in facts)]))
-runtime.delete("it")
-"""
-
-
-def as_its_parent_sees_it(runtime, ready, *signum):
-    """How its first process ends, by waitpid(2), and its cgroup's word on memory.
-
-    The parent is a subreaper, as a shim is, and a process of its own: the tests' own is
-    none, so that a container of theirs is nobody's child.
-    """
-    arguments = [places.COURSE, runtime.home, ready.directory, *signum]
-    done = subprocess.run(
-        [sys.executable, "-c", PARENT, *map(str, arguments)],
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
 
 
 @pytest.mark.parametrize("name", bundles.names())

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from eventually import eventually
 from facts import ends, reads, state_of
+from parent import as_its_parent_sees_it
 
 from conman_lab import places
 from conman_lab.errors import (
@@ -24,6 +25,7 @@ from conman_lab.errors import (
     RuntimeFailed,
     RuntimeMissing,
 )
+from conman_lab.linux import signal_name
 from conman_lab.oci import Bundle, Completed, Runtime, cgroups
 from conman_lab.oci.runtime import CRUN_ON_HYBRID, Stdio
 
@@ -99,10 +101,27 @@ def test_output_goes_to_the_descriptors_given(runtime, bundle):
     runtime.delete("talker", force=True)
 
 
-def test_it_is_in_a_session_of_its_own(sleeper):
-    """A notebook's interrupt button signals our group, and not the containers."""
-    assert os.getsid(sleeper) != os.getsid(0)
-    assert os.getpgid(sleeper) != os.getpgid(0)
+NOTING = """\
+#!/bin/sh
+cut -d" " -f6 /proc/$$/stat >>{sessions}
+exec {runc} "$@"
+"""
+
+
+def test_each_call_is_in_a_session_of_its_own(runtime, bundle, tmp_path):
+    """A notebook's interrupt button signals our whole group: not the runtime's."""
+    program, sessions = tmp_path / "runc", tmp_path / "sessions"
+    program.write_text(NOTING.format(sessions=sessions, runc=runtime.program))
+    program.chmod(0o755)
+    noting = replace(runtime, program=program)
+    noting.create("one", bundle("sleeper"))
+    noting.start("one")
+    noting.exec("one", "true")
+    noting.delete("one", force=True)
+    noting.run("one", bundle("hello"))
+    noted = sessions.read_text().split()
+    assert len(set(noted)) == len(noted) == 5
+    assert str(os.getsid(0)) not in noted
 
 
 # --- names and places
@@ -285,13 +304,10 @@ def test_stats_are_what_the_cgroup_has_counted(runtime, bundle):
 )
 def test_kill_knows_every_signal(runtime, bundle, signum):
     """The real-time ones have no names that runc knows, so we say numbers."""
-    killable = bundle("hello").without_namespaces("pid").with_args("sleep", "60")
-    pid = runtime.create("killed", killable)
-    runtime.start("killed")
-    eventually(lambda: Path(f"/proc/{pid}/comm").read_text() == "sleep\n")
-    runtime.kill("killed", signum)
-    assert ends(pid)
-    runtime.delete("killed")
+    command = ("sh", "-c", "echo ready; exec sleep 60")
+    killable = bundle("hello", *command).without_namespaces("pid").save()
+    how, _ = as_its_parent_sees_it(runtime, killable, signum)
+    assert how == f"killed by {signal_name(signum)}"
 
 
 def test_kill_everyone_reaches_the_children(runtime, sleeper):
