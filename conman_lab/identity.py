@@ -7,9 +7,9 @@ with the boot's id one process for ever; proc_pid_stat(5), random(4).
 
 import os
 import select
-import signal
 
 from .files import AnyPath
+from .linux import SIGKILL
 from .record import record
 
 BOOT_ID = "/proc/sys/kernel/random/boot_id"
@@ -48,12 +48,14 @@ class Identity:
         except ProcessLookupError:
             return False
 
-    def signal(self, signum: int = signal.SIGKILL) -> bool:
+    def signal(self, signum: int = SIGKILL) -> bool:
         """Send it a signal; False if it has gone, whoever has its pid now.
 
         The pidfd comes first, then the look, then the signal: what was looked at is
         what gets it.  pidfd_send_signal(2).
         """
+        import signal  # noqa: PLC0415  # 6 ms, and a shim sends none
+
         try:
             fd = os.pidfd_open(self.pid)
         except ProcessLookupError:

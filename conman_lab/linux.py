@@ -6,12 +6,14 @@ sets, and says which manual page to read.  Only this module imports `ctypes`.
 
 import ctypes
 import os
-import signal
 import time
 
 from .record import changed, record
 
 _libc = ctypes.CDLL(None, use_errno=True)
+
+SIGKILL, SIGPIPE = 9, 13  # signal(7), here because `signal` costs 6 ms to import
+SIG_DFL = None  # a null pointer, signal(2)
 
 PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 PR_SET_CHILD_SUBREAPER = 36
@@ -76,6 +78,8 @@ class Exit:
 
 def signal_name(signum: int) -> str:
     """SIGKILL for 9; real-time signals as SIGRTMIN+3, signal(7)."""
+    import signal  # noqa: PLC0415  # see SIGKILL
+
     if signal.SIGRTMIN < signum < signal.SIGRTMAX:
         return f"SIGRTMIN+{signum - signal.SIGRTMIN}"
     try:
@@ -89,9 +93,14 @@ def become_subreaper() -> None:
     _prctl(PR_SET_CHILD_SUBREAPER, 1)
 
 
-def die_with_parent(signum: int = signal.SIGKILL) -> None:
+def die_with_parent(signum: int = SIGKILL) -> None:
     """Get `signum` when the thread that forked us ends.  PR_SET_PDEATHSIG(2const)."""
     _prctl(PR_SET_PDEATHSIG, signum)
+
+
+def die_of_sigpipe() -> None:
+    """Undo what Python does: it ignores SIGPIPE, and execve(2) keeps that.  signal(2)."""
+    _libc.signal(SIGPIPE, SIG_DFL)
 
 
 def name_process(title: str) -> None:

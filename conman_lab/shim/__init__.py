@@ -2,6 +2,9 @@
 
 protocol.py  what shim and manager must agree on: Options, Report, the exit file
 __main__.py  the biography: [main], [shim], [runtime]; read it first
+spawn.py     `runc create`, started
+creation.py  did it work?
+parts.py     the rest, imported while the runtime is busy
 loop.py      one thread, one epoll, callbacks
 reaper.py    who died, and how
 output.py    two pipes (or one terminal) in, any number of listeners out
@@ -10,5 +13,6 @@ attach.py    viewers on a socket
 console.py   the terminal, received from the runtime
 oom.py       was it the kernel's out-of-memory killer?
 diary.py     shim.log: what the shim has to say about itself
+exitfile.py  how it ended, whole or not at all
 launch.py    the manager's side, and the launcher `Shim`
 """

@@ -12,9 +12,7 @@ goes wrong afterwards is told to shim.log, and the shim goes on.
 """
 
 import os
-import signal
 import sys
-from functools import partial
 
 from conman_lab import linux
 from conman_lab.files import write_atomically
@@ -22,19 +20,12 @@ from conman_lab.identity import Identity
 from conman_lab.record import TYPE_CHECKING
 
 from . import diary
-from .attach import AttachServer
-from .creation import create
-from .exitfile import ExitFile
-from .logs import LogFile
-from .loop import Callback, Loop
-from .oom import OomCounter
 from .protocol import SYNC_PIPE, Options, Report
-from .reaper import Reaper, wait_for
+from .spawn import spawn_runtime
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import NoReturn
-
-FORWARDED = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP)
 
 
 def main() -> None:
@@ -45,27 +36,30 @@ def main() -> None:
         os._exit(0)  # [main] has done its part
 
     # [shim]
-    detach(options)
-    linux.become_subreaper()
-    loop, reaper = Loop(complain=diary.tell_error), Reaper()
-    loop.on_signal(signal.SIGCHLD, reaper.reap)
-    try:
-        exit_file = ExitFile(options.file("exit"))
-        log = LogFile(options.file("log"), options.log_size, complain=diary.tell)
-        attach = AttachServer(loop, options.directory)
-        container, output = create(options, loop, reaper)
+    try:  # what goes wrong here, the manager hears
+        detach(options)
+        linux.become_subreaper()
+        creating = spawn_runtime(options)
+        from . import parts  # noqa: PLC0415  # while runc is busy: see there
+
+        loop, reaper = parts.Loop(complain=diary.tell_error), parts.Reaper()
+        loop.on_signal(parts.SIGCHLD, reaper.reap)
+        exit_file = parts.ExitFile(options.file("exit"))
+        log = parts.LogFile(options.file("log"), options.log_size, complain=diary.tell)
+        attach = parts.AttachServer(loop, options.directory)
+        container, output = parts.finish(creating, options, loop, reaper)
         output.listen(log.write, attach.broadcast)
-        oom = OomCounter(container)
-        for signum in FORWARDED:
-            loop.on_signal(signum, partial(os.kill, container, signum))
-        loop.on_signal(signal.SIGUSR1, log.reopen)
+        oom = parts.OomCounter(container)
+        parts.forward_signals(loop, container)
+        loop.on_signal(parts.SIGUSR1, log.reopen)
     except Exception as error:  # noqa: BLE001  # any is the manager's to hear
-        give_up(error, reaper, sync_pipe)
+        give_up(error, sync_pipe)
     Report(pid=container).send(sync_pipe)  # all is ready: it may be started
-    how = wait_for(container, loop, reaper)
+    how = parts.wait_for(container, loop, reaper)
     tolerate(output.drain)
-    tolerate(partial(log.close, options.durable))
-    tolerate(partial(exit_file.write, how.because_of_oom() if oom.killed() else how))
+    tolerate(parts.partial(log.close, options.durable))
+    how = how.because_of_oom() if oom.killed() else how
+    tolerate(parts.partial(exit_file.write, how))
     tolerate(attach.close)
 
 
@@ -98,15 +92,17 @@ def detach(options: Options) -> None:
     write_atomically(options.file("shim.pid"), identity.encode(), durable=False)
 
 
-def give_up(error: Exception, reaper: Reaper, sync_pipe: int) -> "NoReturn":
+def give_up(error: Exception, sync_pipe: int) -> "NoReturn":
     """There is no container, or there must be none: end what there is, and say why."""
-    reaper.end_all()
+    from .parts import end_all  # noqa: PLC0415  # see there
+
+    end_all()
     diary.tell(error)
     Report(error=str(error) or type(error).__name__).send(sync_pipe)
     os._exit(1)
 
 
-def tolerate(step: Callback) -> None:
+def tolerate(step: "Callable[[], object]") -> None:
     """Do it; if it fails, tell shim.log and go on with what must be done as well."""
     try:
         step()

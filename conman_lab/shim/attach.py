@@ -8,9 +8,9 @@ guess, unix(7).
 import errno
 import os
 import socket
-from contextlib import suppress
 from functools import partial
 
+from conman_lab.files import remove
 from conman_lab.stream import Stream
 
 from .loop import Loop
@@ -49,8 +49,7 @@ class AttachServer:
             self._drop(viewer)
         self._loop.forget(self._listener.fileno())
         self._listener.close()
-        with suppress(FileNotFoundError):  # somebody has removed the directory
-            os.unlink(f"{self._directory}/attach")
+        remove(f"{self._directory}/attach")  # or somebody has removed the directory
 
     def _send(self, viewer: socket.socket, message: bytes) -> None:
         try:

@@ -7,6 +7,7 @@ is the terminal.  When the last process has closed the other end, reading gives 
 
 import os
 import socket
+from functools import partial
 
 from conman_lab.stream import Stream
 
@@ -18,23 +19,27 @@ from .output import Output
 class Console:
     """Waits for the master, on the socket `console` in `directory`."""
 
-    def __init__(self, loop: Loop, directory: str, output: Output) -> None:
-        self._loop, self._directory, self._output = loop, directory, output
+    def __init__(self, directory: str) -> None:
+        self._directory = directory
         self.master: int | None = None
         self._listener = listen(directory, "console", socket.SOCK_STREAM)
-        loop.on_readable(self._listener.fileno(), self._receive)
 
-    def _receive(self) -> None:
+    def connect(self, loop: Loop, output: Output) -> None:
+        """When it comes, read it as the container's stdout."""
+        came = partial(self._receive, loop, output)
+        loop.on_readable(self._listener.fileno(), came)
+
+    def has_come(self) -> bool:
+        """We have it."""
+        return self.master is not None
+
+    def _receive(self, loop: Loop, output: Output) -> None:
         """One message with one descriptor; its text is the terminal's name."""
         runtime, _ = self._listener.accept()
         with runtime:
             runtime.setblocking(True)
             _, (self.master,), _, _ = socket.recv_fds(runtime, 4096, 1)
-        self._loop.forget(self._listener.fileno())
+        loop.forget(self._listener.fileno())
         self._listener.close()
         os.unlink(f"{self._directory}/console")
-        self._output.add(Stream.STDOUT, self.master)
-
-    def has_come(self) -> bool:
-        """We have it."""
-        return self.master is not None
+        output.add(Stream.STDOUT, self.master)

@@ -12,6 +12,9 @@ import selectors
 import signal
 import time
 from collections.abc import Callable
+from functools import partial
+
+FORWARDED = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP)
 
 Callback = Callable[[], object]
 
@@ -78,6 +81,12 @@ class Loop:
     def _dispatch_signals(self) -> None:
         for signum in set(os.read(self._wakeup, 4096)):
             self._on_signal[signum]()
+
+
+def forward_signals(loop: Loop, container: int) -> None:
+    """What people send to a shim is meant for its container."""
+    for signum in FORWARDED:
+        loop.on_signal(signum, partial(os.kill, container, signum))
 
 
 def _hear(signum: int, frame: object) -> None:

@@ -17,11 +17,11 @@ for words alone.
 """
 
 import os
-from collections.abc import Sequence
 
 from conman_lab.record import TYPE_CHECKING, fields, record
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Any
 
 SYNC_PIPE = "_OCI_SYNCPIPE"
@@ -57,7 +57,7 @@ class Options:
         ]
 
     @classmethod
-    def from_argv(cls, argv: Sequence[str]) -> "Options":
+    def from_argv(cls, argv: "Sequence[str]") -> "Options":
         """Read flags back; ValueError for one that is not known."""
         types = {_flag(name): (name, cls.__annotations__[name]) for name in _names(cls)}
         values: dict[str, Any] = {}

@@ -15,6 +15,8 @@ from conman_lab.linux import Exit
 
 from .loop import Loop
 
+KEPT = 1024  # deaths; a container may leave us a million orphans in its life
+
 
 class Reaper:
     """Reaps every child, and tells whoever watches its pid."""
@@ -22,7 +24,6 @@ class Reaper:
     def __init__(self) -> None:
         self._watchers: dict[int, Callable[[Exit], object]] = {}
         self._unclaimed: dict[int, Exit] = {}
-        self._settled = False
 
     def watch(self, pid: int, callback: Callable[[Exit], object]) -> None:
         """Call back once, when `pid` ends; now, if it already has."""
@@ -31,32 +32,19 @@ class Reaper:
         else:
             self._watchers[pid] = callback
 
-    def settle(self) -> None:
-        """All who matter are watched: keep no more deaths of strangers.
-
-        A container may leave us a million orphans in its life; none is asked about.
-        """
-        self._settled = True
-        self._unclaimed.clear()
-
     def reap(self) -> None:
         """Answer SIGCHLD: collect all the dead there are, and do not wait for more."""
         while death := _next_death():
             pid, how = death
             if callback := self._watchers.pop(pid, None):
                 callback(how)
-            elif not self._settled:
-                self._unclaimed[pid] = how
+            else:
+                self._keep(pid, how)
 
-    def end_all(self) -> None:
-        """SIGKILL our children, and those that they leave to us, until there are none.
-
-        We are their subreaper: nobody gets away by a double fork.
-        """
-        while pids := children():
-            for pid in pids:
-                os.kill(pid, signal.SIGKILL)
-            os.waitpid(-1, 0)
+    def _keep(self, pid: int, how: Exit) -> None:
+        if len(self._unclaimed) == KEPT:
+            self._unclaimed.pop(next(iter(self._unclaimed)))  # the oldest
+        self._unclaimed[pid] = how
 
 
 def wait_for(
@@ -65,9 +53,21 @@ def wait_for(
     """Run the loop until `pid` ends; TimeoutError if it has not in `deadline` seconds."""
     ends: list[Exit] = []
     reaper.watch(pid, ends.append)
+    reaper.reap()  # it may have died before the loop could hear of it
     if not loop.run_until(lambda: ends, deadline):
         raise TimeoutError(f"not done after {deadline:g} s, and so it was ended")
     return ends[0]
+
+
+def end_all() -> None:
+    """SIGKILL our children, and those that they leave to us, until there are none.
+
+    We are their subreaper: nobody gets away by a double fork.
+    """
+    while pids := children():
+        for pid in pids:
+            os.kill(pid, signal.SIGKILL)
+        os.waitpid(-1, 0)
 
 
 def children() -> list[int]:

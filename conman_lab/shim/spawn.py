@@ -1,0 +1,78 @@
+"""How `runc create` is started: the pipes, and what must be so before the exec.
+
+This room imports little, because until the runtime runs every import is waited for; and
+afterwards it needs 30 ms, in which the shim imports the rest.
+"""
+
+import os
+
+from conman_lab import linux
+from conman_lab.record import TYPE_CHECKING, record
+
+from .protocol import Options
+
+if TYPE_CHECKING:
+    from .console import Console
+
+
+@record
+class Creating:
+    """`runc create`, under way."""
+
+    runtime: int  # its pid
+    pipes: dict[int, int]  # what we read of its stdout, 1, and its stderr, 2
+    console: "Console | None" = None  # where a terminal is to come from
+
+
+def spawn_runtime(options: Options) -> Creating:
+    """Start `runc create`; what it writes, and later the container, comes to us."""
+    null = os.open(os.devnull, os.O_RDWR)
+    pipes = {target: os.pipe() for target in (1, 2)}
+    stdio = {0: null} | {target: pipe[1] for target, pipe in pipes.items()}
+    console = None
+    if options.terminal:
+        console = await_terminal(options)
+        stdio[1] = null  # its output comes from the terminal
+    shim = os.getpid()
+    runtime = os.fork()
+    if runtime == 0:
+        become_runtime(options, stdio, shim)
+
+    # [shim]
+    os.close(null)
+    for _, theirs in pipes.values():
+        os.close(theirs)  # who keeps a write end never reads the end of file
+    return Creating(runtime, {to: ours for to, (ours, _) in pipes.items()}, console)
+
+
+def await_terminal(options: Options) -> "Console":
+    """The runtime will connect to its socket, so it must be there before."""
+    from .console import Console  # noqa: PLC0415  # only few containers have one
+
+    return Console(options.directory)
+
+
+def become_runtime(options: Options, stdio: dict[int, int], shim: int) -> None:
+    """[runtime] Give it its stdio, and be it."""
+    try:
+        linux.die_with_parent()  # runc alone: what it forks does not inherit this
+        if os.getppid() != shim:
+            os._exit(1)  # [shim] was dead before we could ask for that
+        linux.die_of_sigpipe()
+        for target, fd in stdio.items():
+            os.dup2(fd, target)
+        os.execv(options.runtime, create_command(options))
+    except OSError as error:  # ENOENT, EACCES: no such program
+        os.write(2, f"{options.runtime}: {error.strerror}".encode())
+    finally:
+        os._exit(127)
+
+
+def create_command(options: Options) -> list[str]:
+    """The runtime's command line."""
+    log = ["--log", options.file("runtime.log"), "--log-format", "json"]
+    debug = ["--debug"] if options.debug else []
+    command = [options.runtime, *debug, *log, "--root", options.root, "create"]
+    files = ["--bundle", options.file("bundle"), "--pid-file", options.file("pid")]
+    console = ["--console-socket", options.file("console")] if options.terminal else []
+    return [*command, *files, *console, options.id]
