@@ -58,9 +58,10 @@ class Options:
 
     @classmethod
     def from_argv(cls, argv: "Sequence[str]") -> "Options":
-        """Read flags back; ValueError for one that is not known."""
+        """Read flags back; a switch is off unless given.  ValueError: unknown flag."""
         types = {_flag(name): (name, cls.__annotations__[name]) for name in _names(cls)}
-        values: dict[str, Any] = {}
+        switches = [name for name, kind in types.values() if kind is bool]
+        values: dict[str, Any] = dict.fromkeys(switches, False)
         for word in argv:
             flag, has_value, value = word.partition("=")
             if flag not in types:
