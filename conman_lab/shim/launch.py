@@ -70,6 +70,7 @@ class Shim:
     program: tuple[str, ...] = OUR_SHIM  # or a learner's own
     log_size: int = 0
     deadline: float = 30.0
+    durable: bool = True  # the log is on the disk before the exit is told
     name: str = "Shim"
 
     @property
@@ -100,6 +101,7 @@ class Shim:
             terminal=own.terminal,
             log_size=self.log_size,
             deadline=self.deadline,
+            durable=self.durable,
             debug=self.runtime.debug,
         )
 
