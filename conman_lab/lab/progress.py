@@ -11,8 +11,15 @@ BAR = 24
 class Progress:
     """`title [####....] 4/12`, then `title`, what came of it, and the seconds."""
 
-    def __init__(self, title: str, total: int, stream: TextIO | None = None) -> None:
+    def __init__(
+        self,
+        title: str,
+        total: int,
+        stream: TextIO | None = None,
+        unit: str = "cells",
+    ) -> None:
         self._title, self._total, self._done = title, total, 0
+        self._unit = unit
         self._stream = stream or sys.stdout
         self._started_at = time.monotonic()
         self._draw()
@@ -30,7 +37,7 @@ class Progress:
     def end(self, words: str) -> None:
         """Say what came of it."""
         self._write_over("")
-        count = f"{self._done:3} of {self._total} cells"
+        count = f"{self._done:3} of {self._total} {self._unit}"
         line = f"{self._title:24}  {count}  {self.seconds:6.1f} s  {words}"
         print(line, file=self._stream, flush=True)
 
