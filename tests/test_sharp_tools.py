@@ -51,6 +51,7 @@ TOOLS = (
             "lab/started.py",  # starts what a lab asks for, and notes it first
             "lab/workspace.py",  # catches a time-out of those
             "lab/doctor.py",  # asks programs for their version
+            "lab/benches/cat.py",  # starts the reference, cat(1)
             "lab/runner.py",  # a notebook's kernel is a process of its own
             "exercises/*",  # what a learner may write
         ),

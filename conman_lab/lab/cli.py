@@ -16,6 +16,7 @@ COMMANDS = (
     ("bundle", "conman_lab.lab.bundles", "list, build, show the bundles"),
     ("run", "conman_lab.lab.runner", "execute notebooks, one line each"),
     ("freeze", "conman_lab.lab.freeze", "write the notebooks' committed outputs"),
+    ("bench", "conman_lab.lab.bench", "measure our shim beside the others"),
     ("clean", "conman_lab.lab.clean", "remove all that the lab has left"),
 )
 

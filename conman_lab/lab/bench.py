@@ -1,0 +1,82 @@
+"""`conman-lab bench`: what our shim costs, beside the others, in one run.
+
+The rooms of it are in benches/.
+"""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from conman_lab.views import plots
+
+from .benches import launch, logs, memory, notice, report
+from .benches.contestants import Sizes
+from .benches.measure import Discipline, Figure, measure
+from .progress import Progress
+from .workspace import Lab
+
+BENCHES = {
+    "launch": launch.disciplines,
+    "notice": notice.disciplines,
+    "log": logs.disciplines,
+    "memory": memory.disciplines,
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """`conman-lab bench [launch|notice|log|memory ...] [--runs N] [--save DIR]`."""
+    parser.add_argument(
+        "benches",
+        nargs="*",
+        choices=[*BENCHES, []],  # [] is what argparse has for none, bpo-27227
+        metavar="BENCH",
+        help=f"{', '.join(BENCHES)}; by default all",
+    )
+    parser.add_argument("--save", type=Path, metavar="DIR", help="bench.json and .png")
+    parser.add_argument("--runs", type=int, default=Sizes.runs, metavar="N")
+    parser.add_argument("--containers", type=int, default=Sizes.containers, metavar="N")
+    parser.add_argument("--megabytes", type=int, default=Sizes.megabytes, metavar="N")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure, print the table, save what is asked for."""
+    sizes = Sizes(args.runs, args.containers, args.megabytes)
+    figures = bench(args.benches or [*BENCHES], sizes)
+    print(report.table(figures))
+    if args.save:
+        save(figures, args.save)
+    return 0
+
+
+def bench(names: Sequence[str], sizes: Sizes) -> list[Figure]:
+    """Run these benchmarks in a lab of their own.  NotPossible without root."""
+    lab = Lab("bench")
+    try:
+        return [
+            figure
+            for name in names
+            for discipline in BENCHES[name](lab, sizes)
+            for figure in _with_progress(discipline)
+        ]
+    finally:
+        lab.end()
+
+
+def save(figures: Sequence[Figure], directory: Path) -> None:
+    """Write bench.json and bench.png."""
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / "bench.json").write_text(report.to_json(figures))
+    plots.bars(report.panels(figures)).savefig(directory / "bench.png")
+    print(f"\nsaved: {directory / 'bench.json'}, {directory / 'bench.png'}")
+
+
+def _with_progress(discipline: Discipline) -> list[Figure]:
+    title = f"{discipline.bench}: {discipline.name}"
+    progress = Progress(title, discipline.turns, unit="runs")
+    try:
+        figures = measure(discipline, progress.step)
+    except BaseException:
+        progress.end("FAILED")
+        raise
+    progress.end("measured")
+    return figures

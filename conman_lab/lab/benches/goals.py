@@ -1,0 +1,72 @@
+"""What we want our figures to be, and what they are.
+
+Runs are compared with the other contestant's of the same round, and the median is taken
+of that: what was slow for both then says nothing.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from statistics import median
+
+from .measure import Figure
+
+OURS, PEER = "Shim", "Conmon"
+
+
+class Measure(StrEnum):
+    """How a limit is meant."""
+
+    AT_MOST = "at most {limit:g} {unit}"
+    AT_MOST_OVER = "at most {limit:g} {unit} over Conmon"
+    AT_LEAST_TIMES = "at least {limit:g} x Conmon"
+
+
+@dataclass(frozen=True)
+class Goal:
+    """A limit for one of our figures."""
+
+    bench: str
+    discipline: str
+    unit: str
+    measure: Measure
+    limit: float
+
+    def __str__(self) -> str:
+        return self.measure.format(limit=self.limit, unit=self.unit)
+
+    def seen(self, figures: Sequence[Figure]) -> float | None:
+        """What is to be compared with the limit; None if it was not measured."""
+        ours, theirs = self._of(figures, OURS), self._of(figures, PEER)
+        if ours is None:
+            return None
+        if self.measure is Measure.AT_MOST:
+            return ours.median
+        if theirs is None:
+            return None
+        pairs = [*zip(ours.runs, theirs.runs, strict=True)]
+        if self.measure is Measure.AT_MOST_OVER:
+            return median(our - their for our, their in pairs)
+        return median(our / their for our, their in pairs)
+
+    def kept(self, seen: float) -> bool:
+        """Whether `seen` is within it."""
+        if self.measure is Measure.AT_LEAST_TIMES:
+            return seen >= self.limit
+        return seen <= self.limit
+
+    def _of(self, figures: Sequence[Figure], contestant: str) -> Figure | None:
+        wanted = (self.bench, self.discipline, self.unit, contestant)
+        return next((it for it in figures if it.key == wanted), None)
+
+
+GOALS = (
+    Goal("launch", "create", "ms", Measure.AT_MOST_OVER, 30),
+    Goal("notice", "log on disk", "ms", Measure.AT_MOST, 0.9),
+    Goal("notice", "log in cache", "ms", Measure.AT_MOST, 0.3),
+    Goal("log", "16 B", "MB/s", Measure.AT_LEAST_TIMES, 3),
+    Goal("log", "100 B", "MB/s", Measure.AT_LEAST_TIMES, 1),
+    Goal("log", "4 KiB", "MB/s", Measure.AT_LEAST_TIMES, 1),
+    Goal("log", "16 B, a write each", "MB/s", Measure.AT_LEAST_TIMES, 1),
+    Goal("memory", "one of 20", "MiB PSS", Measure.AT_MOST, 4.5),
+)
