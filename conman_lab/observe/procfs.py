@@ -44,7 +44,7 @@ class Process:
     @cached_property
     def cgroup(self) -> str:
         """Its path in the tree where that is deepest, for v1 has several."""
-        return self._ask(_cgroup) or ""
+        return self._ask(lambda pid: _deepest(_text(f"/proc/{pid}/cgroup"))) or ""
 
     @cached_property
     def namespaces(self) -> tuple[str, ...]:
@@ -163,10 +163,9 @@ def _words(command: str) -> tuple[str, ...]:
     return tuple(command.split("\0")) if command else ()
 
 
-def _cgroup(pid: int) -> str:
-    """A line N:CONTROLLERS:PATH for each tree; cgroups(7)."""
-    lines = _text(f"/proc/{pid}/cgroup").splitlines()
-    paths = [line.split(":", 2)[2] for line in lines]
+def _deepest(cgroups: str) -> str:
+    """Of the paths: there is a line N:CONTROLLERS:PATH for each tree; cgroups(7)."""
+    paths = [line.split(":", 2)[2] for line in cgroups.splitlines()]
     return max(paths, key=lambda path: (path.count("/"), len(path)), default="")
 
 
