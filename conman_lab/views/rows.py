@@ -1,0 +1,124 @@
+"""The rows of a tree of processes, and the memory that keeps their names.
+
+Pids are new with every run; so a process has a name, P1, P2 ..., in the order of the
+tree when first seen.  A `History` looks more than once, and remembers:
+
+- who has ended: the row stays, for what was there is part of the picture
+- who was adopted: its parent is another than it was, because that one has ended
+
+A single look finds an orphan as well, if it is no part of a tree: its parent is init, or
+a subreaper above us, prctl(2).  Which of both differs from machine to machine and is
+called init.
+"""
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from itertools import count
+
+from conman_lab.observe.procfs import (
+    STOPPED,
+    ZOMBIE,
+    Process,
+    ancestors,
+    tree_of,
+)
+
+LONGEST = 60  # rows; then those who ended first go
+LASTING = {ZOMBIE: "zombie", STOPPED: "stopped"}  # other states come and go unseen
+
+Key = tuple[int, float]  # pid and start: one process, whoever has the pid later
+
+
+@dataclass(frozen=True)
+class Row:
+    """One process and its place: `guide` is the lines that lead to it."""
+
+    name: str
+    process: Process
+    parent: Key | None
+    adopted_by: str = ""
+    ended: bool = False
+    guide: str = ""
+    inherits: bool = False  # its parent in the tree has the same namespaces
+
+    @property
+    def key(self) -> Key:
+        """Which process, exactly."""
+        return _key(self.process)
+
+    @property
+    def state(self) -> str:
+        """What is worth telling: `ended`, `zombie`, `stopped`, or nothing."""
+        return "ended" if self.ended else LASTING.get(self.process.state, "")
+
+    @property
+    def facts(self) -> list[str]:
+        """All that there is to be told, in words."""
+        adopted = f"adopted by {self.adopted_by}" if self.adopted_by else ""
+        return [fact for fact in (self.state, adopted) if fact]
+
+
+class History:
+    """All that was seen of some processes and those below them."""
+
+    def __init__(self) -> None:
+        self._rows: dict[Key, Row] = {}
+        self._numbers = count(1)
+
+    def look(self, pids: Iterable[int]) -> list[Row]:
+        """Look again, at these and at all that were there: the rows from top to bottom."""
+        asked = set(pids)
+        followed = {key[0] for key, row in self._rows.items() if not row.ended}
+        trees = [
+            tree
+            for tree in tree_of(*asked | followed)
+            if tree.process.pid in asked or _key(tree.process) in self._rows
+        ]
+        self._note([process for tree in trees for process in tree.walk()])
+        self._forget_the_oldest()
+        return [*self._lay_out(None, "")]
+
+    def _note(self, living: list[Process]) -> None:
+        keys = {process.pid: _key(process) for process in living}
+        adopters = _adopters()
+        for process in living:
+            parent = keys.get(process.ppid)
+            row = self._rows.get(_key(process))
+            if row is None:
+                orphan = parent is None and process.ppid in adopters
+                name = f"P{next(self._numbers)}"
+                row = Row(name, process, parent, "init" if orphan else "")
+            elif row.process.ppid != process.ppid:
+                adopter = self._rows[parent].name if parent else "init"
+                row = replace(row, parent=parent or row.parent, adopted_by=adopter)
+            self._rows[row.key] = replace(row, process=process)
+        for key in self._rows.keys() - keys.values():
+            self._rows[key] = replace(self._rows[key], ended=True)
+
+    def _forget_the_oldest(self) -> None:
+        parents = {row.parent for row in self._rows.values()}
+        leaves = [key for key, row in self._rows.items() if row.ended]
+        for key in leaves[: max(0, len(self._rows) - LONGEST)]:
+            if key not in parents:
+                del self._rows[key]
+
+    def _lay_out(self, parent: Key | None, guide: str) -> Iterator[Row]:
+        rows = [row for row in self._rows.values() if row.parent == parent]
+        for row in rows:
+            last = row is rows[-1]
+            branch = "" if parent is None else "└─ " if last else "├─ "
+            above = self._rows.get(parent) if parent else None
+            same = above and above.process.namespaces == row.process.namespaces
+            yield replace(row, guide=guide + branch, inherits=bool(same))
+            deeper = "" if parent is None else "   " if last else "│  "
+            yield from self._lay_out(row.key, guide + deeper)
+
+
+def _key(process: Process) -> Key:
+    return process.pid, process.started_at
+
+
+def _adopters() -> set[int]:
+    """Who may have adopted: not our own parent, whose children we know."""
+    return {1, *ancestors(os.getpid())[1:]}
