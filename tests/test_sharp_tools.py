@@ -50,7 +50,7 @@ TOOLS = (
             "pitfalls/stage.py",  # a manager of its own, for an experiment to kill
             "lab/started.py",  # starts what a lab asks for, and notes it first
             "lab/workspace.py",  # catches a time-out of those
-            "lab/doctor.py",  # asks programs for their version
+            "lab/diagnosis.py",  # the doctor believes what it has tried
             "lab/benches/cat.py",  # starts the reference, cat(1)
             "lab/runner.py",  # a notebook's kernel is a process of its own
             "exercises/*",  # what a learner may write

@@ -12,6 +12,7 @@ from conman_lab.errors import LabError
 
 # name, module, one line
 COMMANDS = (
+    ("open", "conman_lab.lab.jupyterlab", "open JupyterLab on the notebooks"),
     ("check", "conman_lab.lab.doctor", "what this machine has, and what to do"),
     ("bundle", "conman_lab.lab.bundles", "list, build, show the bundles"),
     ("run", "conman_lab.lab.runner", "execute notebooks, one line each"),

@@ -1,0 +1,52 @@
+"""How JupyterLab starts a notebook's kernel: as root, whoever has started JupyterLab.
+
+The server and the notebooks are the user's, and only the kernel is root's, by sudo:
+
+    sudo -n    asks for nothing: a kernel has no terminal
+         -E    keeps the environment: CONMAN_LAB_ROOT, and by which Jupyter it was started
+         -H    and takes root's home, or root's files would be in the user's
+
+A user cannot signal root's process, so the interrupt button sends a message instead.
+The name is that of ipykernel's own, python3, which the committed notebooks ask for; it
+is found before that one because its directory is named in JUPYTER_PATH.
+https://jupyter-client.readthedocs.io/en/stable/kernels.html
+"""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+from conman_lab.errors import NotPossible
+from conman_lab.files import write_atomically
+
+SHARE = Path(sys.prefix, "share", "conman-lab")
+AS_ROOT = ("sudo", "-n", "-E", "-H")
+QUIET = "--Application.log_level=ERROR"  # or each kernel warns that it speaks TCP
+
+
+def install(share: Path = SHARE) -> Path:
+    """Write it; return the directory for JUPYTER_PATH.  NotPossible: it is another's."""
+    directory = share / "kernels" / "python3"
+    text = json.dumps(kernelspec(os.geteuid() == 0), indent=2) + "\n"
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        write_atomically(directory / "kernel.json", text.encode())
+    except PermissionError as error:  # EACCES: `sudo ./lab` has made it
+        raise NotPossible(
+            f"{sys.prefix} is another user's: start ./lab as that one (sudo ./lab), "
+            f"or make it yours: sudo chown -R $(id -u) {sys.prefix}"
+        ) from error
+    return share
+
+
+def kernelspec(we_are_root: bool) -> dict[str, object]:
+    """What a kernel.json says."""
+    python = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    return {
+        "argv": [*(() if we_are_root else AS_ROOT), *python, QUIET],
+        "display_name": "Python 3 (ipykernel)",
+        "language": "python",
+        "interrupt_mode": "message",
+        "metadata": {"debugger": True},
+    }
