@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from conman_lab.errors import ExitLost, LabError, LaunchFailed
+from conman_lab.identity import Identity
 from conman_lab.linux import Exit
 from conman_lab.oci import Bundle, Runtime
 from conman_lab.oci.runtime import NULL
@@ -81,10 +82,9 @@ class CatContainer:
 
     def wait(self, timeout: float) -> Exit:
         """Wait for the end of the pipe; there is nobody who knows the exit."""
-        try:
-            self._cat.wait(timeout)
-        except subprocess.TimeoutExpired:
-            raise TimeoutError(f"{self.id} did not end in {timeout:g} s") from None
+        # Not Popen.wait: with a timeout that sleeps, and looks, up to 50 ms too late.
+        if not Identity.of(self._cat.pid).wait(timeout):
+            raise TimeoutError(f"{self.id} did not end in {timeout:g} s")
         raise ExitLost(f"{self.id} has ended, and cat does not know how")
 
     def delete(self) -> None:

@@ -75,9 +75,9 @@ class Ending:
         """When the exit file was there."""
         while True:
             at = _ready_at(self._news)
+            os.read(self._news, 4096)  # first: what comes after the look is news again
             if self._file.exists():
                 return at
-            os.read(self._news, 4096)  # other files of that directory
 
     def close(self) -> None:
         """Look no more."""
