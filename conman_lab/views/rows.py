@@ -108,9 +108,9 @@ class History:
         for row in rows:
             last = row is rows[-1]
             branch = "" if parent is None else "└─ " if last else "├─ "
-            above = self._rows.get(parent) if parent else None
-            same = above and above.process.namespaces == row.process.namespaces
-            yield replace(row, guide=guide + branch, inherits=bool(same))
+            above = self._rows[parent].process.namespaces if parent else ()
+            same = above == row.process.namespaces  # and are read, while it is there
+            yield replace(row, guide=guide + branch, inherits=same)
             deeper = "" if parent is None else "   " if last else "│  "
             yield from self._lay_out(row.key, guide + deeper)
 

@@ -11,8 +11,6 @@ because a notebook that is opened untrusted, or on a dark page, gets no other.
 """
 
 from collections.abc import Iterable
-from contextlib import suppress
-from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Protocol
 
@@ -46,11 +44,17 @@ NOTHING = "no processes"
 PRE = "margin:0;padding:2px 0;line-height:1.5;white-space:pre;overflow-x:auto"
 FAINT = "opacity:0.6"
 NAME = "color:#3b82d0;font-weight:bold"
-CHIP = (
-    "color:#2a9187;border:1px solid #2a9187;border-radius:8px;padding:0 5px;"
-    "font-size:11px"
-)
-INHERITED = f"{CHIP};opacity:0.5"
+CHIP = "border:1px solid;border-radius:8px;padding:0 5px;font-size:11px"
+HUES = {
+    "cgroup": "#8a8f98",
+    "ipc": "#b7791f",
+    "mnt": "#4c9a52",
+    "net": "#3b82d0",
+    "pid": "#c2588f",
+    "time": "#8a8f98",
+    "user": "#dc4a4a",
+    "uts": "#8f6fd1",
+}
 TONES = {"zombie": "#dc4a4a", "stopped": "#b7791f", "adopted": "#b7791f"}
 
 
@@ -62,9 +66,16 @@ def tree(*what: What, pids: bool = False) -> "TreeView":
 class TreeView:
     """The tree as it was when it was asked for."""
 
-    def __init__(self, what: What, pids: bool = False) -> None:
+    def __init__(
+        self, what: What, pids: bool = False, history: History | None = None
+    ) -> None:
         self.what, self.pids = what, pids
-        self.rows = [Line(row, pids) for row in History().look(pids_of(what))]
+        self._history = history or History()
+        self.rows = self._history.look(pids_of(what))
+
+    def again(self) -> "TreeView":
+        """The same, looked at once more: who has ended since then is still in it."""
+        return TreeView(self.what, self.pids, self._history)
 
     def live(self, every: float = 0.2) -> "LiveTree":
         """Go on looking, each `every` seconds, until `.stop()`."""
@@ -73,39 +84,28 @@ class TreeView:
         return LiveTree(self, every)
 
     def __str__(self) -> str:
-        return "\n".join(str(line) for line in self.rows) or NOTHING
+        return "\n".join(self._text(row) for row in self.rows) or NOTHING
 
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        lines = "\n".join(line.html() for line in self.rows)
+        lines = "\n".join(self._html(row) for row in self.rows)
         return f'<pre style="{PRE}">{lines or NOTHING}</pre>'
 
+    def _words(self, row: Row) -> str:
+        pid = f"(pid {row.process.pid}) " if self.pids else ""
+        return f"{pid}{in_words(row.process)}"
 
-@dataclass(frozen=True)
-class Line:
-    """A row in text and in HTML."""
+    def _text(self, row: Row) -> str:
+        facts = f"  ({', '.join(row.facts)})" if row.facts else ""
+        return f"{row.guide}{row.name} {self._words(row)}{facts}"
 
-    row: Row
-    pids: bool
-
-    @property
-    def words(self) -> str:
-        """What it is."""
-        pid = f"(pid {self.row.process.pid}) " if self.pids else ""
-        return f"{pid}{in_words(self.row.process)}"
-
-    def __str__(self) -> str:
-        facts = f"  ({', '.join(self.row.facts)})" if self.row.facts else ""
-        return f"{self.row.guide}{self.row.name} {self.words}{facts}"
-
-    def html(self) -> str:
-        """The same line, with its namespaces."""
-        row, chip = self.row, INHERITED if self.row.inherits else CHIP
+    def _html(self, row: Row) -> str:
+        words = _span("text-decoration:line-through" * row.ended, self._words(row))
         parts = [
-            _span(FAINT, row.guide) + _span(NAME, row.name) + f" {escape(self.words)}",
-            *(_span(f"color:{TONES[f.split()[0]]}", f) for f in row.facts),
-            " ".join(_span(chip, kind) for kind in row.process.namespaces),
+            f"{_span(FAINT, row.guide)}{_span(NAME, row.name)} {words}",
+            *(_span(_tone(fact), fact) for fact in row.facts),
+            " ".join(_chip(kind, row.inherits) for kind in row.process.namespaces),
         ]
         return "  ".join(part for part in parts if part)
 
@@ -116,15 +116,31 @@ def pids_of(what: object) -> list[int]:
         return [what]
     if hasattr(what, "pids"):
         return [*what.pids]
-    if hasattr(what, "pid"):
-        pids = [getattr(what, "keeper", None)]
-        with suppress(OSError):  # its files have gone, and it with them
-            pids.append(what.pid)
-        return [pid for pid in pids if pid is not None]
+    try:
+        both = getattr(what, "keeper", None), getattr(what, "pid", None)
+    except (
+        OSError
+    ):  # ENOENT: the files that told have gone, and the container with them
+        return []
+    if pids := [pid for pid in both if pid is not None]:
+        return pids
     if isinstance(what, Iterable) and not isinstance(what, str):
         return [pid for one in what for pid in pids_of(one)]
     raise TypeError(f"{what!r} is no process: give a pid, a container or a lab")
 
 
+def _tone(fact: str) -> str:
+    colour = TONES.get(fact.partition(" ")[0])
+    return f"color:{colour}" if colour else FAINT
+
+
+def _chip(kind: str, inherited: bool) -> str:
+    faint = f";{FAINT}" * inherited
+    return _span(f"color:{HUES[kind]};{CHIP}{faint}", kind)
+
+
 def _span(style: str, text: str) -> str:
-    return f'<span style="{style}">{escape(text)}</span>' if text else ""
+    """Somebody else's text may be anything: it is escaped, and so are its quotes."""
+    if not (style and text):
+        return escape(text)
+    return f'<span style="{style}">{escape(text)}</span>'
