@@ -42,9 +42,10 @@ def install(share: Path = SHARE) -> Path:
 
 def kernelspec(we_are_root: bool) -> dict[str, object]:
     """What a kernel.json says."""
-    python = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    kernel = "ipykernel_launcher" if we_are_root else "conman_lab.lab.kernel"
+    python = [sys.executable, "-P", "-m", kernel, "-f", "{connection_file}", QUIET]
     return {
-        "argv": [*(() if we_are_root else AS_ROOT), *python, QUIET],
+        "argv": [*(() if we_are_root else AS_ROOT), *python],
         "display_name": "Python 3 (ipykernel)",
         "language": "python",
         "interrupt_mode": "message",
