@@ -13,8 +13,8 @@ from conman_lab.stream import Stream
 
 from .loop import Loop
 
-CHUNK = 16 * 1024  # bytes a read; larger ones are slower: malloc(3) would mmap them
-ROUNDS = 64  # reads before the other descriptors have their turn
+CHUNK = 64 * 1024  # bytes a read: all that a pipe holds, pipe(7)
+ROUNDS = 16  # reads before the other descriptors have their turn
 
 Listener = Callable[[Stream, bytes], object]
 
@@ -30,6 +30,7 @@ class Output:
         self._loop = loop
         self._open: dict[Stream, int] = {}
         self._listeners: tuple[Listener, ...] = ()
+        keep_freed_memory()
 
     def add(self, stream: Stream, fd: int) -> None:
         """Read `fd` as `stream`, in place of what that was before; it is ours now."""
@@ -82,6 +83,16 @@ class Output:
         fd = self._open.pop(stream)
         self._loop.forget(fd)
         os.close(fd)
+
+
+def keep_freed_memory() -> None:
+    """Let malloc(3) keep the memory of one chunk and its records for the next.
+
+    Blocks over 128 KiB come from the kernel, which clears them page by page, and go
+    back at once: that took half of our time.  But malloc learns: when such a block is
+    freed, its size becomes the limit.  mallopt(3), M_MMAP_THRESHOLD.
+    """
+    bytes(1024 * 1024)
 
 
 class Words:
