@@ -83,7 +83,7 @@ class CatContainer:
     def wait(self, timeout: float) -> Exit:
         """Wait for the end of the pipe; there is nobody who knows the exit."""
         # Not Popen.wait: with a timeout that sleeps, and looks, up to 50 ms too late.
-        if not Identity.of(self._cat.pid).wait(timeout):
+        if self.keeper and not Identity.of(self._cat.pid).wait(timeout):
             raise TimeoutError(f"{self.id} did not end in {timeout:g} s")
         raise ExitLost(f"{self.id} has ended, and cat does not know how")
 
