@@ -80,7 +80,8 @@ class Loop:
 
     def _dispatch_signals(self) -> None:
         for signum in set(os.read(self._wakeup, 4096)):
-            self._on_signal[signum]()
+            # Python itself has a handler for SIGINT, and so that one is told us anyhow.
+            self._call(self._on_signal.get(signum, _ignore))
 
 
 def forward_signals(loop: Loop, container: int) -> None:
@@ -91,3 +92,7 @@ def forward_signals(loop: Loop, container: int) -> None:
 
 def _hear(signum: int, frame: object) -> None:
     """Do nothing: the wakeup fd has told the loop."""
+
+
+def _ignore() -> None:
+    """Do nothing: nobody has asked for this one."""
