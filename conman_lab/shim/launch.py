@@ -162,11 +162,11 @@ class ShimContainer:
         """End it, wait for its shim, and leave nothing of both behind."""
         group = f"{self._runtime.cgroup_parent}/{self.id}"
         cgroups.thaw(group)
-        with suppress(LabError):
+        with suppress(LabError, OSError):  # ENOENT: the runtime itself has gone
             self._runtime.kill(self.id, signal.SIGKILL)
         if self.shim and not self.shim.wait(timeout=5):
             self.shim.signal(signal.SIGKILL)
-        with suppress(LabError):
+        with suppress(LabError, OSError):
             self._runtime.delete(self.id, force=True)
         cgroups.end(group)
         rmtree(self.directory, ignore_errors=True)
