@@ -50,11 +50,11 @@ def to_json(how: Exit) -> bytes:
     >>> to_json(Exit(code=7, at=1.5))
     b'{"code": 7, "signal": null, "at": 1.5, "oom": false}'
     """
-    code = "null" if how.code is None else how.code
-    signum = "null" if how.signal is None else how.signal
+    code, signum, at = (
+        "null" if n is None else n for n in (how.code, how.signal, how.at)
+    )
     oom = "true" if how.oom else "false"
-    text = f'{{"code": {code}, "signal": {signum}, "at": {how.at}, "oom": {oom}}}'
-    return text.encode()
+    return f'{{"code": {code}, "signal": {signum}, "at": {at}, "oom": {oom}}}'.encode()
 
 
 def read_exit_file(path: AnyPath) -> Exit | None:

@@ -58,25 +58,38 @@ class Options:
 
     @classmethod
     def from_argv(cls, argv: "Sequence[str]") -> "Options":
-        """Read flags back; a switch is off unless given.  ValueError: unknown flag."""
-        types = {_flag(name): (name, cls.__annotations__[name]) for name in _names(cls)}
-        switches = [name for name, kind in types.values() if kind is bool]
-        values: dict[str, Any] = dict.fromkeys(switches, False)
+        """Read flags back; a switch is off unless given.  ValueError: a wrong flag."""
+        kinds = cls.__annotations__
+        names = {_flag(name): name for name in kinds}
+        values: dict[str, Any] = {name: False for name in kinds if kinds[name] is bool}
         for word in argv:
-            flag, has_value, value = word.partition("=")
-            if flag not in types:
-                raise ValueError(f"{flag}: a shim knows {', '.join(types)}")
-            name, kind = types[flag]
-            values[name] = kind(value) if has_value else True
+            flag = word.partition("=")[0]
+            if flag not in names:
+                raise ValueError(f"{flag}: a shim knows {', '.join(names)}")
+            values[names[flag]] = _value(word, kinds[names[flag]])
+        known = {name for name in kinds if hasattr(cls, name)} | values.keys()
+        if missing := [flag for flag, name in names.items() if name not in known]:
+            raise ValueError(f"missing: {', '.join(missing)}")
         return cls(**values)
-
-
-def _names(cls: type) -> list[str]:
-    return list(cls.__annotations__)
 
 
 def _flag(field: str) -> str:
     return "--" + field.replace("_", "-")
+
+
+def _value(word: str, kind: "type[Any]") -> "Any":
+    flag, has_value, value = word.partition("=")
+    if kind is bool:
+        if has_value:
+            raise ValueError(f"{word}: a switch is given or not, and has no value")
+        return True
+    wrong = ValueError(f"{word}: expected {flag}={kind.__name__.upper()}")
+    if not has_value:
+        raise wrong
+    try:
+        return kind(value)
+    except ValueError:
+        raise wrong from None
 
 
 @record
@@ -104,11 +117,23 @@ class Report:
 
     @classmethod
     def receive(cls, fd: int) -> "Report":
-        """Read it, to the end of the pipe."""
+        """Read it, to the end of the pipe; whatever came instead is an error, too."""
         import json  # noqa: PLC0415
 
-        with os.fdopen(fd) as pipe:
+        with os.fdopen(fd, "rb") as pipe:
             line = pipe.readline()
-        if not line.endswith("\n"):
+        if not line.endswith(b"\n"):
             return cls(error="the shim died before it could report")
-        return cls(**json.loads(line))
+        try:
+            report = cls(**json.loads(line))
+        except (TypeError, ValueError):  # a learner's own shim has said something else
+            report = cls()
+        if type(report.pid) is int and report.error is None:
+            return report
+        if type(report.error) is str and report.pid is None:
+            return report
+        return cls(error=f"the shim's report is none: {_shown(line)}")
+
+
+def _shown(line: bytes) -> str:
+    return line.decode(errors="backslashreplace").rstrip("\n")
