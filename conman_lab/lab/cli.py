@@ -4,6 +4,7 @@ The module is imported when its command is called, so that `help` costs nothing.
 """
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -30,6 +31,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except LabError as error:
         print(f"conman-lab: {error}", file=sys.stderr)
         return 1
+    except BrokenPipeError:  # EPIPE: `| head` has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or the last flush says it again
+        return 141  # 128 + SIGPIPE
     except KeyboardInterrupt:
         return 130  # 128 + SIGINT, as a shell would say it
 

@@ -112,6 +112,7 @@ PROBES: dict[str, Callable[[], Fact]] = {
     "overlay": machine.overlay,
     "process connector": machine.process_connector,
     "ptys": machine.ptys,
+    "loopback": machine.loopback,
     "disk": machine.disk,
     "container": _container,
 }

@@ -8,6 +8,7 @@ can be read, /proc and /sys, and the rest is tried.
 import os
 import platform
 import shutil
+import socket
 import sys
 from pathlib import Path
 
@@ -158,6 +159,16 @@ def process_connector() -> Fact:
     if os.readlink("/proc/self/ns/pid") != HOSTS_PIDS:
         return warning("it tells the host's pids, not ours", polled)
     return ok("there")
+
+
+def loopback() -> Fact:
+    """A connection to ourselves: a notebook talks to its kernel over one."""
+    try:
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            socket.create_connection(server.getsockname(), timeout=1).close()
+    except OSError as error:
+        return missing(f"127.0.0.1: {error.strerror}", "ip link set lo up")
+    return ok("127.0.0.1")
 
 
 def ptys() -> Fact:
