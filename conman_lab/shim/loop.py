@@ -30,9 +30,9 @@ class Loop:
         self._selector = selectors.DefaultSelector()
         self._complain = complain
         self._on_signal: dict[int, Callback] = {}
-        self._wakeup, told = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        self._wakeup, self._told = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         # A full pipe drops a number.  Nothing is lost: no callback counts its signals.
-        signal.set_wakeup_fd(told, warn_on_full_buffer=False)
+        self._former = signal.set_wakeup_fd(self._told, warn_on_full_buffer=False)
         self.on_readable(self._wakeup, self._dispatch_signals)
 
     def on_readable(self, fd: int, callback: Callback) -> None:
@@ -69,6 +69,15 @@ class Loop:
                 return False
             self.run_once(left)
         return True
+
+    def close(self) -> None:
+        """Give signals back to who had them; a shim never does, it ends."""
+        for signum in self._on_signal:
+            signal.signal(signum, signal.SIG_DFL)
+        signal.set_wakeup_fd(self._former)
+        self._selector.close()
+        os.close(self._wakeup)
+        os.close(self._told)
 
     def _call(self, callback: Callback) -> None:
         try:
