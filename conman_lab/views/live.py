@@ -14,22 +14,32 @@ import time
 from functools import cache
 from pathlib import Path
 from threading import Event, Lock, Thread
-from typing import Any
+from typing import Any, Protocol
 
 from conman_lab.observe.procfs import Process
 
 from .rows import Row
-from .tree import HUES, TreeView
-from .words import in_words
+from .words import HUES, in_words
 
 HERE = Path(__file__).parent
 BOOTED_AT = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
+class View(Protocol):
+    """One look."""
+
+    rows: list[Row]
+
+    def again(self) -> "View":
+        """Look once more."""
+
+    def _repr_html_(self) -> str: ...
+
+
 class LiveTree:
     """Watches until `stop()`; ask for `str` at any time."""
 
-    def __init__(self, view: TreeView, every: float) -> None:
+    def __init__(self, view: View, every: float) -> None:
         self.view, self._every = view, every
         self._stopped, self._wanted, self._lock = Event(), Event(), Lock()
         self._wanted.set()
@@ -106,7 +116,7 @@ def _widget() -> Any:  # anywidget's classes are made when its module is importe
     return TreeWidget
 
 
-def _for_the_page(view: TreeView) -> list[dict[str, Any]]:
+def _for_the_page(view: View) -> list[dict[str, Any]]:
     return [
         {
             "key": f"{row.process.pid} {row.process.started_at}",

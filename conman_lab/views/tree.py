@@ -15,7 +15,7 @@ from html import escape
 from typing import TYPE_CHECKING, Protocol
 
 from .rows import History, Row
-from .words import in_words
+from .words import HUES, in_words
 
 if TYPE_CHECKING:
     from .live import LiveTree
@@ -45,16 +45,6 @@ PRE = "margin:0;padding:2px 0;line-height:1.5;white-space:pre;overflow-x:auto"
 FAINT = "opacity:0.6"
 NAME = "color:#3b82d0;font-weight:bold"
 CHIP = "border:1px solid;border-radius:8px;padding:0 5px;font-size:11px"
-HUES = {
-    "cgroup": "#8a8f98",
-    "ipc": "#b7791f",
-    "mnt": "#4c9a52",
-    "net": "#3b82d0",
-    "pid": "#c2588f",
-    "time": "#8a8f98",
-    "user": "#dc4a4a",
-    "uts": "#8f6fd1",
-}
 TONES = {"zombie": "#dc4a4a", "stopped": "#b7791f", "adopted": "#b7791f"}
 
 

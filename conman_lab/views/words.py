@@ -18,6 +18,16 @@ VERBS = (
     *("init", "create", "start", "run", "state", "list", "kill", "delete", "exec"),
     *("pause", "resume", "ps", "events", "features"),
 )
+HUES = {  # of the namespaces; all can be read on white and on black
+    "cgroup": "#8a8f98",
+    "ipc": "#b7791f",
+    "mnt": "#4c9a52",
+    "net": "#3b82d0",
+    "pid": "#c2588f",
+    "time": "#8a8f98",
+    "user": "#dc4a4a",
+    "uts": "#8f6fd1",
+}
 DEEP_PATH = re.compile(r"(?<![^=:])/(?:[^/\s]+/){2,}(?=[^/\s])")
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
