@@ -34,7 +34,6 @@ CRUN_ON_HYBRID = (
 )
 SBIN = "/usr/local/sbin:/usr/sbin:/sbin"  # a user's PATH may lack them
 
-
 Words = list[str]  # `list` is one of the verbs below
 Pids = list[int]
 States = list[dict[str, Any]]
@@ -104,11 +103,13 @@ class Runtime:
         bundle: Bundle,
         stdio: Stdio = NULL,
         console_socket: Path | None = None,
+        log: Path | None = None,
     ) -> int:
         """Make it, up to its first process, which waits; return that one's pid.
 
         A bundle that wants a terminal needs the path of a socket on which somebody
         listens: over it the runtime hands out the pty's master.  BadBundle otherwise.
+        With a `log` its own words are there, and not in RuntimeFailed.
         """
         if bundle.validate().terminal and console_socket is None:
             raise BadBundle(
@@ -122,10 +123,10 @@ class Runtime:
         options = ["--bundle", str(own.directory), "--pid-file", str(pid_file)]
         if console_socket:
             options += ["--console-socket", str(console_socket)]
-        with self._forgotten_on_failure(id), self._log() as log:
-            command = self.command("create", *options, id, log=log)
+        with self._forgotten_on_failure(id), self._log() as ours:
+            command = self.command("create", *options, id, log=log or ours)
             status = _run(command, stdio)
-            said = last_words(log.read_text(errors="replace"))
+            said = last_words(ours.read_text(errors="replace"))
             self._check(command, "create", status, said)
         return int(pid_file.read_text())
 
