@@ -14,11 +14,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from .errors import ExitLost, LabError, LaunchFailed
+from .errors import ExitLost, LabError, LaunchFailed, RuntimeFailed
 from .linux import Exit
 from .oci import Bundle, Runtime
-from .oci.runtime import NULL, Stdio
+from .oci.runtime import NULL, Stdio, last_words
 from .stream import Stream
+
+ITS_STDERR = Path("/dev/stderr")  # where a runtime talks that nobody has told otherwise
 
 
 @dataclass(frozen=True)
@@ -34,21 +36,37 @@ class Naive:
         return self.runtime.home
 
     def create(self, id: str, bundle: Path) -> "NaiveContainer":
-        """Create a container whose output comes to us through two pipes."""
+        """Create a container whose output comes to us through two pipes.
+
+        The runtime has them first, so its own words are in the second one, too.
+        """
         pipes = {stream: os.pipe() for stream in Stream}
         theirs = [write_end for _, write_end in pipes.values()]
         try:
             stdio = Stdio(NULL.stdin, *theirs)
-            pid = self.runtime.create(id, Bundle.load(bundle), stdio)
+            pid = self.runtime.create(id, Bundle.load(bundle), stdio, log=ITS_STDERR)
         except LabError as error:
+            why = self._why(error, pipes[Stream.STDERR][0])
             for read_end, _ in pipes.values():
                 os.close(read_end)
-            raise LaunchFailed(str(error)) from error
+            raise LaunchFailed(why) from error
         finally:
             for write_end in theirs:
                 os.close(write_end)  # or there would never be an end of file
         ours = {stream: read_end for stream, (read_end, _) in pipes.items()}
         return NaiveContainer(self.runtime, id, pid, ours)
+
+    def _why(self, error: LabError, stderr: int) -> str:
+        """A failed runtime has told it to the pipe."""
+        if not isinstance(error, RuntimeFailed):
+            return str(error)
+        said = b""
+        os.set_blocking(stderr, False)
+        with suppress(BlockingIOError):  # EAGAIN: it has said nothing
+            said = os.read(stderr, 65536)
+        words = f"{last_words(said.decode(errors='replace'))}\n{error.words}"
+        verb = f"{self.runtime} create"
+        return str(RuntimeFailed(verb, error.command, error.status, words))
 
 
 class NaiveContainer:
@@ -62,6 +80,10 @@ class NaiveContainer:
         self, runtime: Runtime, id: str, pid: int, pipes: dict[Stream, int]
     ) -> None:
         self._runtime, self.id, self.pid, self._pipes = runtime, id, pid, pipes
+
+    def __getstate__(self) -> dict[str, object]:
+        """What can be handed to another process: all but the pipes."""
+        return self.__dict__ | {"_pipes": {}}
 
     def start(self) -> None:
         """Let its command begin."""
