@@ -1,0 +1,198 @@
+"""Where an experiment plays: one container, two fifos to it, perhaps a manager to kill.
+
+    us                                        the container
+     |  create, start  ---------------------->  sh -c SCRIPT
+     |  <---- /stage/word ---------------------  that it has begun, or what it has to say
+     |  ----- /stage/cue ---------------------->  it waits for us there
+
+A container's output is what most experiments are about, so they cannot be run by it.
+Hence the fifos, in a directory that is bound into the container.  We hold both for
+reading and writing: so nobody waits in open(2) for the other side, fifo(7).
+
+Whoever leaves the stage, by its end or by an exception, leaves it empty.
+"""
+
+import os
+import pickle
+import select
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+from conman_lab.checks import Evidence
+from conman_lab.errors import LaunchFailed, NotPossible
+from conman_lab.launcher import Launched, Launcher
+from conman_lab.names import make_private
+from conman_lab.oci import Bundle, rootfs
+from conman_lab.places import COURSE
+
+from .asking import steady, told
+from .scene import draw
+
+PATIENCE = 10.0  # seconds that a manager may take for a task
+
+T = TypeVar("T")
+
+
+class Stage:
+    """A place for the container `id`, which is gone when the `with` block is left."""
+
+    def __init__(self, launcher: Launcher, evidence: Evidence, id: str) -> None:
+        self.launcher, self.id, self._evidence = launcher, id, evidence
+        self.directory = launcher.home / f"stage-{id}"
+        self.managed_by = os.getpid()
+
+    def __enter__(self) -> Self:
+        with ExitStack() as undo:
+            undo.callback(self._strike)
+            self._strike()  # somebody was killed here
+            self._cue, self._word = (self._fifo(undo, name) for name in ("cue", "word"))
+            self._undo = undo.pop_all()
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        self._undo.close()
+
+    # --- before
+
+    def bundle(self, script: str) -> Bundle:
+        """A shell that says a word, that it has begun, and then follows the script."""
+        script = f"echo begun >/stage/word; {script}"
+        bundle = Bundle.create(self.directory / "bundle", "sh", "-c", script)
+        try:
+            rootfs.build(bundle.rootfs)
+        except NotPossible:
+            bundle = rootfs.borrowed(bundle)
+        return bundle.with_mount(self.directory / "fifos", "/stage")
+
+    def manager(self) -> "Manager":
+        """Another process, to be a manager and to die."""
+        manager = Manager()
+        self._undo.callback(manager.die)
+        return manager
+
+    def create(self, play: str | Bundle, manager: "Manager | None" = None) -> Launched:
+        """Create the container, from a script or a bundle; or let a manager do it."""
+        bundle = self.bundle(play) if isinstance(play, str) else play
+        place = bundle.save().directory
+        if manager:
+            self.managed_by = manager.pid
+            container = manager.call(create, self.launcher, self.id, place)
+        else:
+            container = create(self.launcher, self.id, place)
+        self._undo.callback(container.delete)
+        return container
+
+    # --- while it plays
+
+    def start(self, container: Launched) -> None:
+        """Start it, and wait until it has begun."""
+        container.start()
+        self.word()
+
+    def cue(self) -> None:
+        """Let the script go on that reads /stage/cue."""
+        os.write(self._cue, b"go\n")
+
+    def word(self, patience: float = 5.0) -> str:
+        """What the script writes to /stage/word.  TimeoutError: nothing."""
+        if not select.select([self._word], [], [], patience)[0]:
+            raise TimeoutError(f"no word from the container in {patience:g} s")
+        return os.read(self._word, 4096).decode().strip()
+
+    def look(self, container: Launched, *others: int) -> None:
+        """Put the processes as they are now into the evidence."""
+        self._evidence.tree = draw(container, self.managed_by, *others)
+
+    def told(self, question: Callable[..., object], *args: object) -> str:
+        """What the launcher answers, or its error, in words that are always the same."""
+        return steady(told(question, *args), self.launcher.home)
+
+    # --- behind it
+
+    def _fifo(self, undo: ExitStack, name: str) -> int:
+        path = make_private(self.directory / "fifos") / name
+        os.mkfifo(path)
+        fd = os.open(path, os.O_RDWR)
+        undo.callback(os.close, fd)
+        return fd
+
+    def _strike(self) -> None:
+        """Remove the set, and what a launcher forgets that fails half way."""
+        for place in (self.directory, self.launcher.home / "containers" / self.id):
+            shutil.rmtree(place, ignore_errors=True)
+
+
+class Manager:
+    """A process that does what we `call`, and holds what it then has, until it dies.
+
+    A fresh interpreter, for ours has threads.  Functions and answers are pickled, and so
+    come from a module and not from a notebook's cell.
+    """
+
+    BOOT = (
+        "import pickle, sys; sys.path = pickle.load(sys.stdin.buffer); "
+        "from conman_lab.pitfalls.stage import manage; manage()"
+    )
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-I", "-S", "-c", self.BOOT],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            start_new_session=True,
+        )
+        self.pid = self._process.pid
+        self._send([*sys.path, str(COURSE)])
+
+    def call(self, function: Callable[..., T], *args: object) -> T:
+        """Its answer; LaunchFailed, if it has raised anything or died."""
+        assert self._process.stdout
+        self._send((function, args))
+        if not select.select([self._process.stdout], [], [], PATIENCE)[0]:
+            raise TimeoutError(f"the manager has not answered in {PATIENCE:g} s")
+        try:
+            answer: T | Exception = pickle.load(self._process.stdout)  # noqa: S301  # ours
+        except EOFError:
+            raise LaunchFailed("the manager died before it could answer") from None
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def die(self) -> None:
+        """SIGKILL: it cannot clean up, and the kernel closes what it has open."""
+        self._process.kill()
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            assert pipe
+            pipe.close()
+
+    def _send(self, thing: object) -> None:
+        assert self._process.stdin
+        pickle.dump(thing, self._process.stdin)
+        self._process.stdin.flush()
+
+
+def manage() -> None:
+    """[manager] Do what we are told, until nobody is there who could tell us."""
+    kept: list[Any] = []  # a container's pipes stay open, as in any manager
+    while True:
+        try:
+            function, args = pickle.load(sys.stdin.buffer)  # noqa: S301  # our parent's
+            kept.append(function(*args))
+            answer = kept[-1]
+        except EOFError:
+            return
+        except Exception as error:  # noqa: BLE001  # our parent's to hear
+            answer = LaunchFailed(str(error))
+        pickle.dump(answer, sys.stdout.buffer)
+        sys.stdout.buffer.flush()
+
+
+def create(launcher: Launcher, id: str, bundle: Path) -> Launched:
+    """[manager] As a function, to be called by another process."""
+    return launcher.create(id, bundle)
