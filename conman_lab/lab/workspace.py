@@ -18,6 +18,7 @@ from conman_lab.errors import LabError
 from conman_lab.naive import Naive
 from conman_lab.names import check_name, make_private
 from conman_lab.oci import Bundle, Runtime
+from conman_lab.shim.launch import Shim
 
 from . import bundles
 from .clean import clean
@@ -75,6 +76,11 @@ class Lab:
     def naive(self) -> Naive:
         """The shortest way to run a container."""
         return Naive(self.runtime)
+
+    @property
+    def shim(self) -> Shim:
+        """The same, with somebody who stays."""
+        return Shim(self.runtime)
 
     @property
     def pids(self) -> list[int]:
