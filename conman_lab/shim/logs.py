@@ -29,8 +29,8 @@ class LogFile:
 
     It never raises: a full disk is not the container's fault, and must not end it.
     What could not be written is counted, and told to `complain` once for each trouble.
-    With a `limit` the file never grows over so many bytes: it becomes PATH.1, the
-    former one of that name goes, and another is begun.
+    With a `limit` the file never grows over so many bytes, but for one record's sake:
+    it becomes PATH.1, the former one of that name goes, and another is begun.
     """
 
     def __init__(
@@ -40,12 +40,15 @@ class LogFile:
         self._partial = dict.fromkeys(Stream, b"")
         self._clock = Clock()
         self._lost = 0
+        self._told: set[str] = set()
         self._fd, self._size = -1, 0
         self.reopen()
 
     def write(self, stream: Stream, chunk: bytes) -> None:
         """Record one read's worth; an empty chunk records what is incomplete, too."""
         text = self._partial[stream] + chunk
+        if not text:
+            return
         ended = text.rfind(b"\n") + 1
         self._partial[stream] = text[ended:]
         head = b"%b %b " % (self._clock.now(), NAMES[stream])
@@ -62,7 +65,7 @@ class LogFile:
             flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
             fd = os.open(self.path, flags, 0o600)
         except OSError as error:  # EMFILE, ENOSPC, EROFS: keep the one that we have
-            self._complain(f"cannot open the log: {error}")
+            self._tell(f"cannot open the log: {error}")
             return
         self._close()
         self._fd, self._size = fd, os.fstat(fd).st_size
@@ -72,27 +75,61 @@ class LogFile:
         for stream in Stream:
             self.write(stream, b"")
         if self._lost:
-            self._complain(f"{self._lost} bytes of the log could not be written")
+            self._tell(f"{self._lost} bytes of the log could not be written")
         if durable and self._fd >= 0:
             os.fdatasync(self._fd)
         self._close()
 
     def _append(self, records: bytes | memoryview) -> None:
-        if self._limit and self._size + len(records) > self._limit:
-            self._within_limit(bytes(records))
-            return
+        """Write them, with a limit into as many files as it takes."""
+        while self._limit and self._size + len(records) > self._limit:
+            fits = self._fitting(bytes(records))
+            self._put(records[:fits])
+            records = records[fits:]
+            if not records:
+                return
+            self._rotate()
+            if self._size:  # it could not: better a log too large than one with a gap
+                break
+        self._put(records)
+
+    def _fitting(self, records: bytes) -> int:
+        """How many bytes of them are to go into this file: whole records."""
+        fits = records.rfind(b"\n", 0, max(self._limit - self._size, 0)) + 1
+        if fits == 0 and self._size == 0:
+            return records.index(b"\n") + 1  # a huge one has a file of its own
+        return fits
+
+    def _rotate(self) -> None:
         try:
+            os.rename(self.path, f"{self.path}.1")
+        except FileNotFoundError:  # we have moved it, and then could open no other
+            pass
+        except OSError as error:
+            self._tell(f"cannot rotate the log: {error}")
+        self.reopen()
+
+    def _put(self, records: bytes | memoryview) -> None:
+        """All of it or, on a full disk, nothing: half a record would spoil the next."""
+        try:
+            self._size = self._size_now()
             self._write(records)
         except OSError as error:
             self._lose(len(records), error)
         else:
             self._found_again()
 
+    def _size_now(self) -> int:
+        """Ask, for others may have emptied it; and begin another if it has gone."""
+        if self._fd >= 0:
+            now = os.fstat(self._fd)
+            if now.st_nlink:
+                return now.st_size
+            self._tell("somebody has removed the log: another one is begun")
+        self.reopen()
+        return os.fstat(self._fd).st_size
+
     def _write(self, records: bytes | memoryview) -> None:
-        """All of it or, on a full disk, nothing: half a record would spoil the next."""
-        if os.fstat(self._fd).st_nlink == 0:  # its directory was removed under us
-            self._complain("somebody has removed the log: another one is begun")
-            self.reopen()
         rest = memoryview(records)
         try:
             while rest:
@@ -102,34 +139,21 @@ class LogFile:
             raise
         self._size += len(records)
 
-    def _within_limit(self, records: bytes) -> None:
-        """Write what fits, and the rest to a new file; a huge record to its own."""
-        fits = records.rfind(b"\n", 0, max(self._limit - self._size, 0)) + 1
-        if fits == 0 and self._size == 0:
-            fits = records.index(b"\n") + 1
-        limit, self._limit = self._limit, 0
-        self._append(records[:fits])
-        self._limit = limit
-        if fits < len(records):
-            self._rotate()
-            self._append(records[fits:])
-
-    def _rotate(self) -> None:
-        try:
-            os.rename(self.path, f"{self.path}.1")
-        except OSError as error:
-            self._complain(f"cannot rotate the log: {error}")
-        self.reopen()
-
     def _lose(self, count: int, error: OSError) -> None:
-        if self._lost == 0:
-            self._complain(f"cannot write the log, and go on without: {error}")
+        self._tell(f"cannot write the log, and go on without: {error}")
         self._lost += count
 
     def _found_again(self) -> None:
         if self._lost:
-            self._complain(f"the log goes on; {self._lost} bytes of it are missing")
+            self._tell(f"the log goes on; {self._lost} bytes of it are missing")
             self._lost = 0
+            self._told.clear()
+
+    def _tell(self, trouble: str) -> None:
+        """Once: a trouble that stays is met again with every line."""
+        if trouble not in self._told:
+            self._complain(trouble)
+            self._told.add(trouble)
 
     def _close(self) -> None:
         if self._fd >= 0:
@@ -172,6 +196,8 @@ def read_log(path: AnyPath) -> dict[Stream, bytes]:
     written: dict[Stream, list[bytes]] = {stream: [] for stream in Stream}
     with open(path, "rb") as file:
         for record in file:
+            if not record.endswith(b"\n"):
+                break  # it is being written, or its shim was killed
             _, stream, tag, text = record.split(b" ", 3)
             written[streams[stream]].append(text if tag == b"F" else text[:-1])
     return {stream: b"".join(texts) for stream, texts in written.items()}
