@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from conman_lab.conformance.conmon import Conmon
 from conman_lab.lab.workspace import Lab
 from conman_lab.launcher import Launcher
 from conman_lab.shim.launch import Shim
@@ -14,12 +15,14 @@ class Sizes:
 
     runs: int = 0  # 0: as many as each benchmark thinks right
     containers: int = 20  # that sleep at a time
-    megabytes: int = 32  # that a container writes
+    megabytes: int = 64  # that a container writes
 
 
 def contestants(lab: Lab, durable: bool = True) -> tuple[Launcher, ...]:
     """Conmon, if it is installed, and our shim; `durable`: the log is on the disk."""
-    return (Shim(lab.runtime, durable=durable),)
+    conmon = Conmon(lab.runtime, durable=durable)
+    ours = Shim(lab.runtime, durable=durable)
+    return (conmon, ours) if conmon.installed else (ours,)
 
 
 def exit_file(launcher: Launcher, id: str) -> Path:

@@ -60,7 +60,7 @@ def disciplines(lab: Lab, sizes: Sizes) -> list[Discipline]:
     """One for each load."""
     able = (Cat(lab.runtime), *contestants(lab, durable=False))
     runs = [Transfer(lab, load, sizes.megabytes * 1_000_000).run for load in LOADS]
-    rounds = sizes.runs or 5
+    rounds = sizes.runs or 7
     return [
         Discipline("log", load.name, able, run, rounds)
         for load, run in zip(LOADS, runs, strict=True)
