@@ -1,0 +1,165 @@
+"""The live tree in a real JupyterLab, seen by a real browser."""
+
+import subprocess
+
+import pytest
+from browser import Notebook, chromium, jupyterlab, program
+from eventually import eventually
+
+from conman_lab.views import tree
+
+pytestmark = pytest.mark.skipif(program() is None, reason="needs Chromium")
+
+WATCH = """
+import os, subprocess
+from conman_lab.lab.facts import until
+from conman_lab.views import tree
+
+def told(name):
+    until(lambda: os.path.exists(name), 30)
+
+live = tree(os.getpid()).live(every=0.05)
+live
+"""
+ONCE_MORE = "live"
+BUSY = """
+one = subprocess.Popen(["sleep", "601"])
+told("one-seen")
+one.kill()
+told("zombie-seen")
+one.wait()
+told("paused")
+two = subprocess.Popen(["sleep", "602"])
+told("two-seen")
+two.kill()
+two.wait()
+print(*range(100))
+"""
+ASK = "print('looks' if live._wanted.is_set() else 'does not look')"
+WATCHED, BUSY_CELL, ASKED = 0, 2, 3
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    with jupyterlab(tmp_path_factory.mktemp("jupyterlab")) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+def opened(server, browser):
+    """Open a notebook: `opened(cell, cell)`, or with stored outputs."""
+    pages = []
+
+    def open_it(*cells, outputs=()):
+        name = f"notebook-{len(list(server.directory.iterdir()))}.ipynb"
+        server.write(name, *cells, outputs=outputs)
+        pages.append(Notebook(browser, server.address(name)))
+        return pages[-1]
+
+    yield open_it
+    for page in pages:
+        page.close()
+
+
+@pytest.fixture
+def tell(server):
+    """Let the busy cell go on."""
+    return lambda name: (server.directory / name).touch()
+
+
+def row(shown, words, state=""):
+    """Wait for a row of a tree."""
+    found = shown.locator(f".row{state}", has_text=words)
+    found.wait_for(timeout=20_000)
+    return found
+
+
+def test_a_tree_lives_while_a_cell_runs_and_pauses_in_the_page(opened, tell):
+    """One story, for a kernel and a page take seconds: each part needs the one before."""
+    notebook = opened(WATCH, ONCE_MORE, BUSY, ASK)
+    notebook.run_all()
+    first, second = (
+        notebook.cell(number).locator(".conman-lab-tree") for number in range(2)
+    )
+
+    # a process comes, becomes a zombie, and goes, while the cell is running
+    row(first, "sleep 601", ".new")
+    assert notebook.is_running(BUSY_CELL)
+    tell("one-seen")
+    row(first, "sleep", ".zombie")
+    red, green, blue = notebook.colour(".row.zombie .words")
+    assert red > 2 * max(green, blue)
+    tell("zombie-seen")
+    gone = row(first, "sleep", ".ended").locator(".words")
+    line = gone.evaluate("element => getComputedStyle(element).textDecorationLine")
+    assert line == "line-through"
+    assert notebook.is_running(BUSY_CELL)
+
+    # one view pauses, the other one goes on
+    first.get_by_role("button", name="pause").click()
+    tell("paused")
+    row(second, "sleep 602")
+    assert first.locator(".row", has_text="sleep 602").count() == 0
+    assert "paused" in first.locator(".summary").inner_text()
+    first.get_by_role("button", name="resume").click()
+    row(first, "sleep 602")
+    assert notebook.is_running(BUSY_CELL)
+
+    # a row tells more when it is clicked, and those who have ended can be hidden
+    row(first, "sleep 602").locator(".head").click()
+    assert "sleep 602" in first.locator(".details dd").nth(2).inner_text()
+    first.get_by_role("button", name="hide ended").click()
+    assert first.locator(".row.ended").count() == 0
+    assert second.locator(".row.ended").count() == 1
+
+    # it follows the theme
+    light = themed(notebook)
+    notebook.theme("JupyterLab Dark")
+    dark = themed(notebook)
+    assert light["text"] < light["page"] - 100
+    assert dark["text"] > dark["page"] + 100
+
+    # and nothing that the cell printed was lost
+    tell("two-seen")
+    printed = notebook.cell(BUSY_CELL).locator(".jp-OutputArea-output")
+    eventually(lambda: printed.count() == 1)
+    assert printed.inner_text().split() == [str(number) for number in range(100)]
+
+    # who is on no page any more does not look
+    notebook.command("notebook:clear-all-cell-outputs")
+    eventually(lambda: notebook.page.locator(".conman-lab-tree").count() == 0)
+    notebook.run_last()
+    answer = notebook.cell(ASKED).locator(".jp-OutputArea-output")
+    eventually(lambda: answer.count() == 1)
+    assert answer.inner_text().strip() == "does not look"
+
+
+def themed(notebook):
+    """How light the tree's text is, and the page below it: 0 to 255."""
+    return {
+        "text": sum(notebook.colour(".conman-lab-tree .words")) / 3,
+        "page": sum(notebook.colour(".jp-Notebook", "backgroundColor")) / 3,
+    }
+
+
+def test_a_stored_tree_is_readable_untrusted_and_without_a_kernel(opened, monkeypatch):
+    """What a reader sees who opens a frozen notebook and runs nothing."""
+    monkeypatch.setenv("CONMAN_LAB_FREEZE", "1")
+    with subprocess.Popen(["sleep", "600"]) as child:
+        stored = tree(child.pid).live()._repr_mimebundle_()
+        child.kill()
+    notebook = opened("tree(lab).live()", outputs=[stored])
+    output = notebook.cell(0).locator(".jp-OutputArea-output")
+    output.wait_for()
+    assert output.inner_text().splitlines() == stored["text/plain"].splitlines()
+    assert notebook.colour(".jp-OutputArea-output pre span") == [0x3B, 0x82, 0xD0]
+    pre = output.locator("pre").evaluate(
+        "element => getComputedStyle(element).whiteSpace"
+    )
+    assert pre == "pre"
