@@ -1,0 +1,129 @@
+"""Promises about output: each byte, in its stream, before the exit is told."""
+
+from functools import partial
+
+from conman_lab.stream import Stream
+
+from .creation import WAIT
+from .patience import eventually, within
+from .trial import Trial, promise
+
+STDOUT, STDERR = Stream.STDOUT, Stream.STDERR
+MIB = 1024 * 1024
+
+
+@promise
+def streams_apart(trial: Trial) -> None:
+    """What it writes to stdout and to stderr is kept apart."""
+    wrote(trial, "echo out; echo err >&2", b"out\n", b"err\n")
+
+
+@promise
+def no_final_newline(trial: Trial) -> None:
+    """A last line without a newline is there, and gets none."""
+    wrote(trial, r"printf 'one\ntwo'; printf three >&2", b"one\ntwo", b"three")
+
+
+@promise
+def empty_lines(trial: Trial) -> None:
+    """Empty lines are lines, too."""
+    wrote(trial, r"printf '\n\n\nend\n\n'", b"\n\n\nend\n\n")
+
+
+@promise
+def all_bytes(trial: Trial) -> None:
+    """Any byte is let through: output is no text."""
+    octal = "".join(rf"\{number:03o}" for number in range(256))
+    wrote(trial, f"printf '{octal}'", bytes(range(256)))
+
+
+@promise
+def long_line(trial: Trial) -> None:
+    """A line of 1 MiB comes back in one piece."""
+    script = "dd if=/dev/zero bs=64k count=16 2>/dev/null | tr '\\0' x; echo"
+    wrote(trial, script, b"x" * MIB + b"\n")
+
+
+@promise
+def piecemeal(trial: Trial) -> None:
+    """A line that is written piece by piece comes back in one piece."""
+    script = f"printf one; {WAIT}; printf ' two' >&1; {WAIT}; echo ' three'"
+    container = trial.begin(script)
+    trial.cue()
+    trial.cue()
+    seen = trial.written(container)
+    trial.expect(seen == b"one two three\n", r"b'one two three\n'", str(seen))
+
+
+@promise
+def all_before_exit(trial: Trial) -> None:
+    """All of 10 MiB is there when the exit is told."""
+    container = trial.begin("yes 0123456 | head -n 1310720")
+    seen = trial.written(container)
+    good = seen == b"0123456\n" * 1310720
+    trial.expect(good, "all of 10 MiB", f"{len(seen)} bytes")
+
+
+@promise
+def last_words(trial: Trial) -> None:
+    """What it writes in its very last moment is there when the exit is told."""
+    wrote(trial, "seq 1000; echo the end >&2; exit 1", lines(1000), b"the end\n")
+
+
+@promise
+def both_at_once(trial: Trial) -> None:
+    """A flood on both streams at once does not lock it up."""
+    out, err = "yes out | head -n 262144", "yes err | head -n 262144 >&2"
+    container = trial.begin(f"{out} & {err}; wait")
+    seen = (trial.written(container, STDERR), trial.written(container, STDOUT))
+    good = seen == (b"err\n" * 262144, b"out\n" * 262144)
+    trial.expect(good, "1 MiB of each", f"{len(seen[0])} and {len(seen[1])} bytes")
+
+
+@promise
+def at_once(trial: Trial) -> None:
+    """A line can be read while the container is running."""
+    shows_at_once(trial, "echo hello", b"hello\n")
+
+
+@promise
+def prompt_at_once(trial: Trial) -> None:
+    """So can a line that has not been ended yet."""
+    shows_at_once(trial, "printf 'your name? '", b"your name? ")
+
+
+@promise
+def stdout_closed(trial: Trial) -> None:
+    """It may close its stdout, and what it writes to stderr is still heard."""
+    script = f"echo out; exec >&-; {WAIT}; echo err >&2"
+    container = trial.begin(script)
+    trial.cue()
+    seen = (trial.written(container), trial.written(container, STDERR))
+    trial.expect(seen == (b"out\n", b"err\n"), "both lines", str(seen))
+
+
+def wrote(trial: Trial, script: str, stdout: bytes, stderr: bytes = b"") -> None:
+    """Expect that exactly this comes back."""
+    container = trial.begin(script)
+    for stream, wanted in ((STDOUT, stdout), (STDERR, stderr)):
+        seen = trial.written(container, stream)
+        name = stream.name.lower()
+        trial.expect(seen == wanted, f"{name} {brief(wanted)}", f"{name} {brief(seen)}")
+
+
+def shows_at_once(trial: Trial, script: str, wanted: bytes) -> None:
+    """Expect that it is there before the container ends."""
+    container = trial.begin(f"{script}; {WAIT}")
+    eventually(lambda: within(1.0, partial(container.output, STDOUT)) == wanted)
+    seen = within(1.0, partial(container.output, STDOUT))
+    trial.expect(seen == wanted, str(wanted), str(seen))
+
+
+def lines(count: int) -> bytes:
+    """What seq(1) writes."""
+    return b"".join(b"%d\n" % number for number in range(1, count + 1))
+
+
+def brief(content: bytes) -> str:
+    """The bytes, or how many, if they are many."""
+    return str(content) if len(content) <= 40 else f"{len(content)} bytes"

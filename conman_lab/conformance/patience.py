@@ -1,0 +1,42 @@
+"""To wait for a fact, or for an answer, and not for ever.
+
+A promise is tried on programs that may be wrong in any way, and one that hangs is wrong,
+too.
+"""
+
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from threading import Thread
+from typing import TypeVar
+
+PATIENCE = 3.0  # seconds that a fact may take to become one
+
+T = TypeVar("T")
+
+
+def eventually(fact: Callable[[], T], seconds: float = PATIENCE) -> T:
+    """Ask until the answer is true; the last answer, whatever it is."""
+    ends_at = time.monotonic() + seconds
+    while not (answer := fact()) and time.monotonic() < ends_at:
+        time.sleep(0.005)
+    return answer
+
+
+def within(seconds: float, question: Callable[[], T]) -> T:
+    """The answer; TimeoutError: none came, and its thread is still waiting for it."""
+    answer: Future[T] = Future()
+    Thread(target=_answer, args=(answer, question), daemon=True).start()
+    try:
+        return answer.result(seconds)
+    except TimeoutError:
+        if answer.done():  # it was the question's own
+            raise
+        raise TimeoutError(f"no answer in {seconds:g} s") from None
+
+
+def _answer(answer: "Future[T]", question: Callable[[], T]) -> None:
+    try:
+        answer.set_result(question())
+    except BaseException as error:  # noqa: BLE001  # the asker's, whatever it is
+        answer.set_exception(error)

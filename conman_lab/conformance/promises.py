@@ -1,0 +1,119 @@
+"""All that any shim promises, in groups; the first are the pitfalls.
+
+The words of a promise are its docstring's.
+"""
+
+from conman_lab import pitfalls
+from conman_lab.checks import Check
+
+from . import (
+    creation,
+    ends,
+    inside,
+    keeping,
+    output,
+    records,
+    removal,
+    terminal,
+    watching,
+)
+
+GROUPS: dict[str, tuple[Check, ...]] = {
+    "the pitfalls": pitfalls.ALL,
+    "creation": (
+        creation.living_pid,
+        creation.waits_for_start,
+        creation.becomes_command,
+        creation.in_own_words,
+        creation.bad_rootfs,
+        creation.half_way,
+        creation.name_taken,
+        creation.name_free_again,
+        creation.two_at_a_time,
+        creation.nothing_kept_open,
+    ),
+    "inside": (
+        inside.stdin_at_end,
+        inside.three_descriptors,
+        inside.sigpipe,
+        inside.signals_ignored,
+        inside.out_of_memory_score,
+        inside.environment,
+    ),
+    "output": (
+        output.streams_apart,
+        output.no_final_newline,
+        output.empty_lines,
+        output.all_bytes,
+        output.long_line,
+        output.piecemeal,
+        output.all_before_exit,
+        output.last_words,
+        output.both_at_once,
+        output.at_once,
+        output.prompt_at_once,
+        output.stdout_closed,
+    ),
+    "records": (
+        records.records,
+        records.full_and_partial,
+        records.in_order,
+        records.times,
+    ),
+    "ends": (
+        ends.success,
+        ends.failure,
+        ends.largest_code,
+        ends.killed,
+        ends.crashed,
+        ends.code_or_signal,
+        ends.out_of_memory,
+        ends.not_for_memory,
+        ends.exit_time,
+        ends.before_start,
+        ends.asked_late,
+        ends.deadline,
+        ends.stopped,
+        ends.its_children,
+        ends.stray,
+        ends.outputs_closed,
+    ),
+    "the keeper": (
+        keeping.somebody_stays,
+        keeping.nobodys_child,
+        keeping.own_session,
+        keeping.keeper_s_stdio,
+        keeping.known_by_name,
+        keeping.outlives_manager,
+        keeping.forwards,
+        keeping.kill,
+        keeping.orphans_reaped,
+        keeping.keeper_goes,
+    ),
+    "viewers": (
+        watching.viewer_sees,
+        watching.viewers,
+        watching.viewer_sees_all,
+        watching.viewer_leaves,
+        watching.viewer_sleeps,
+        watching.socket_goes,
+    ),
+    "terminals": (
+        terminal.terminal,
+        terminal.terminal_output,
+        terminal.terminal_drained,
+        terminal.terminal_watched,
+    ),
+    "deletion": (
+        removal.delete_created,
+        removal.delete_running,
+        removal.delete_ended,
+        removal.delete_strays,
+        removal.delete_keeperless,
+        removal.delete_twice,
+    ),
+}
+
+PROMISES: tuple[Check, ...] = tuple(
+    check for group in GROUPS.values() for check in group
+)

@@ -1,0 +1,135 @@
+"""Promises about the attach socket: anybody may look on, and nobody is waited for.
+
+A message is one byte for the stream, conmon's numbers, and up to 8192 bytes of output.
+"""
+
+import os
+import socket
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from conman_lab.checks import Broken
+from conman_lab.launcher import Launched
+from conman_lab.stream import Stream
+
+from .creation import WAIT
+from .patience import PATIENCE, eventually
+from .trial import Trial, promise
+
+LARGEST = 8193  # bytes of a message
+BEHIND = 12 * 1024 * 1024  # bytes; more than anybody keeps for a viewer that sleeps
+
+
+class Viewer:
+    """Somebody who looks at a container, from now until its end."""
+
+    def __init__(self, container: Launched) -> None:
+        if not container.attach_socket:
+            raise Broken("a socket to attach to", "none")
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._socket.settimeout(PATIENCE)
+        before = _descriptors(container.keeper)
+        _connect(self._socket, container.attach_socket)
+        # It is in a queue, and sees what is written after its keeper has taken it out.
+        eventually(lambda: _descriptors(container.keeper) > before)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        where: TracebackType | None,
+    ) -> None:
+        self._socket.close()
+
+    def messages(self) -> list[bytes]:
+        """All that come, to the end.  TimeoutError: it does not."""
+        return list(iter(partial(self._socket.recv, 65536), b""))
+
+
+@promise
+def viewer_sees(trial: Trial) -> None:
+    """A viewer sees what is written, and on which stream."""
+    container = trial.begin(f"{WAIT}; echo out; {WAIT}; echo err >&2")
+    with Viewer(container) as viewer:
+        trial.cue()
+        trial.cue()
+        seen = sorted(viewer.messages())
+    trial.expect(seen == [b"\2out\n", b"\3err\n"], "both lines", str(seen))
+
+
+@promise
+def viewers(trial: Trial) -> None:
+    """Two viewers see the same."""
+    container = trial.begin(f"{WAIT}; echo out")
+    with Viewer(container) as one, Viewer(container) as two:
+        trial.cue()
+        seen = [one.messages(), two.messages()]
+    trial.expect(seen == [[b"\2out\n"]] * 2, "the line, twice", str(seen))
+
+
+@promise
+def viewer_sees_all(trial: Trial) -> None:
+    """A viewer who keeps up misses nothing, and no message is too long for it."""
+    container = trial.begin(f"{WAIT}; seq 100000")
+    with Viewer(container) as viewer:
+        trial.cue()
+        messages = viewer.messages()
+    largest = max(map(len, messages), default=0)
+    trial.expect(largest <= LARGEST, f"at most {LARGEST}", f"{largest} bytes at most")
+    seen = b"".join(message[1:] for message in messages)
+    written = container.output(Stream.STDOUT)
+    trial.expect(seen == written, f"{len(written)} bytes", f"{len(seen)} bytes")
+
+
+@promise
+def viewer_leaves(trial: Trial) -> None:
+    """A viewer who leaves disturbs nobody."""
+    container = trial.begin(f"{WAIT}; echo out; exit 7")
+    with Viewer(container):
+        pass
+    trial.cue()
+    seen = f"{trial.told(trial.end_of, container)}, {trial.written(container)!r}"
+    wanted = r"exit code 7, b'out\n'"
+    trial.expect(seen == wanted, wanted, seen)
+
+
+@promise
+def viewer_sleeps(trial: Trial) -> None:
+    """A viewer who does not read is not waited for."""
+    container = trial.begin(f"{WAIT}; yes | head -c {BEHIND}; exit 7")
+    with Viewer(container):
+        trial.cue()
+        seen = trial.told(trial.end_of, container)
+        count = len(trial.written(container))
+    trial.expect(seen == "exit code 7", "exit code 7", seen)
+    trial.expect(count == BEHIND, f"{BEHIND} bytes", f"{count} bytes")
+
+
+@promise
+def socket_goes(trial: Trial) -> None:
+    """There is nothing to attach to when all is over."""
+    container = trial.begin(WAIT)
+    if not container.attach_socket:
+        raise Broken("a socket to attach to", "none")
+    trial.cue()
+    trial.end_of(container)
+    gone = eventually(lambda: not os.path.exists(str(container.attach_socket)))
+    trial.expect(gone, "no socket", "none" if gone else "the socket")
+
+
+def _connect(viewer: socket.socket, path: Path) -> None:
+    """However long the path is: an address holds 107 bytes, unix(7)."""
+    where = os.open(path.parent, os.O_PATH | os.O_DIRECTORY)
+    try:
+        viewer.connect(f"/proc/self/fd/{where}/{path.name}")
+    finally:
+        os.close(where)
+
+
+def _descriptors(pid: int | None) -> int:
+    return len(os.listdir(f"/proc/{pid}/fd")) if pid else 0
