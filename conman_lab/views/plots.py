@@ -28,10 +28,10 @@ def bars(panels: Panels) -> "Figure":
     rows = math.ceil(len(panels) / ACROSS)
     columns = min(len(panels), ACROSS)
     figure = Figure(figsize=(3 * columns, 2.6 * rows), layout="constrained")
-    places = figure.subplots(rows, columns, squeeze=False).flat
+    places = [*figure.subplots(rows, columns, squeeze=False).flat]
     for axes, (title, contestants) in zip(places, panels.items(), strict=False):
         _panel(axes, title, contestants)
-    for axes in [*places][len(panels) :]:
+    for axes in places[len(panels) :]:
         axes.remove()
     return figure
 
@@ -44,8 +44,8 @@ def _panel(
     axes.bar(names, heights, color=[COLOURS.get(name, GREY) for name in names])
     for name, runs in contestants.items():
         axes.plot([name] * len(runs), runs, ".", color="black", alpha=0.3)
-    for name, height in zip(names, heights, strict=True):
-        axes.annotate(f"{height:.3g}", (name, height), ha="center", va="bottom")
+    labels = [f"{name}\n{it:.3g}" for name, it in zip(names, heights, strict=True)]
+    axes.set_xticks(range(len(names)), labels)
     axes.set_title(title, fontsize="medium")
-    axes.set_ylim(bottom=0, top=max(heights) * 1.5 or 1)
+    axes.set_ylim(bottom=0, top=max(heights) * 1.5)
     axes.spines[["top", "right"]].set_visible(False)
