@@ -42,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
     """Measure, print the table, save what is asked for."""
     sizes = Sizes(args.runs, args.containers, args.megabytes)
     figures = bench(args.benches or [*BENCHES], sizes)
-    print(report.table(figures))
+    print(f"\n{report.table(figures)}\n\n{report.load()}")
     if args.save:
         save(figures, args.save)
     return 0
@@ -67,7 +67,7 @@ def save(figures: Sequence[Figure], directory: Path) -> None:
     directory.mkdir(parents=True, exist_ok=True)
     (directory / "bench.json").write_text(report.to_json(figures))
     plots.bars(report.panels(figures)).savefig(directory / "bench.png")
-    print(f"\nsaved: {directory / 'bench.json'}, {directory / 'bench.png'}")
+    print(f"saved: {directory / 'bench.json'}, {directory / 'bench.png'}")
 
 
 def _with_progress(discipline: Discipline) -> list[Figure]:

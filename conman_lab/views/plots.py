@@ -47,5 +47,5 @@ def _panel(
     labels = [f"{name}\n{it:.3g}" for name, it in zip(names, heights, strict=True)]
     axes.set_xticks(range(len(names)), labels)
     axes.set_title(title, fontsize="medium")
-    axes.set_ylim(bottom=0, top=max(heights) * 1.5)
+    axes.set_ylim(bottom=0, top=max(heights) * 1.5)  # a run far out is cut off
     axes.spines[["top", "right"]].set_visible(False)

@@ -29,9 +29,15 @@ def to_json(figures: Figures) -> str:
         "kernel": platform.release(),
         "python": platform.python_version(),
         "processors": os.cpu_count(),
+        "load": os.getloadavg()[0],
     }
     rows = [asdict(figure) | {"median": figure.median} for figure in figures]
     return json.dumps({"machine": machine, "figures": rows}, indent=2) + "\n"
+
+
+def load() -> str:
+    """How busy the machine was in the last minute, with us: over 2 or so, try again."""
+    return f"load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors"
 
 
 def panels(figures: Figures) -> dict[str, dict[str, tuple[float, ...]]]:
