@@ -21,7 +21,14 @@ each_launcher = pytest.mark.parametrize("launcher", [Naive, Shim, Conmon])
 SEEN_ON_NAIVE = {
     "deaf-parent": "TimeoutError: no answer after 1 s",
     "lost-exit": "ExitLost: lost-exit has stopped, and how is known only to its parent",
-    "broken-pipe": "echo returned 141",
+    "broken-pipe": "echo has returned 141",
+    "full-pipe": "65536 bytes waiting",
+    "mixed-errors": "ignoring unknown or unavailable capabilities",
+    "orphan": "that it is init",
+    "stolen-exit": "FileNotFoundError",
+    "no-console": "LaunchFailed",
+    "dead-before-start": "ExitLost",
+    "lost-tail": "0 lines",
 }
 
 

@@ -36,7 +36,10 @@ TOOLS = (
     Tool(
         "waitpid",
         r"\bos\.(waitpid|wait|wait3|wait4|waitid)\(",
-        ("shim/reaper.py",),
+        (
+            "shim/reaper.py",
+            "pitfalls/stolen_exit.py",  # what it does beside Popen is the experiment
+        ),
         "os.waitpid(-1, 0)",
     ),
     Tool(

@@ -28,7 +28,12 @@ def told(question: Callable[..., object], *args: object) -> str:
     try:
         return str(question(*args))
     except (LabError, OSError) as error:  # TimeoutError is an OSError
-        return f"{type(error).__name__}: {error}"
+        return in_words(error)
+
+
+def in_words(error: Exception) -> str:
+    """Its class and its message."""
+    return f"{type(error).__name__}: {error}"
 
 
 def steady(words: str, home: Path) -> str:

@@ -14,26 +14,29 @@ go.  dockerd's "live restore" and podman's having no daemon at all stand on this
 
 from conman_lab.checks import Check, Evidence
 from conman_lab.launcher import Launcher
+from conman_lab.stream import Stream
 
+from .asking import written
 from .stage import Stage
+
+SCRIPT = "read cue </stage/cue; /bin/echo two; echo $? >/stage/word"
 
 
 def experiment(launcher: Launcher, evidence: Evidence) -> None:
     """A manager dies; then its container writes a line."""
     with Stage(launcher, evidence, "broken-pipe") as stage:
         manager = stage.manager()
-        container = stage.create(
-            "read cue </stage/cue; /bin/echo two; echo $? >/stage/word", manager
-        )
+        container = stage.create(SCRIPT, manager)
         stage.start(container)
         manager.die()
         stage.look(container)
 
         stage.cue()
         status = stage.word()
-        evidence.expect(
-            status == "0", "that echo returns 0", f"that echo returned {status}"
-        )
+        seen = f"that echo has returned {status}"
+        evidence.expect(status == "0", "that echo returns 0", seen)
+        seen = stage.told(written, container, Stream.STDOUT, "two\n").strip()
+        evidence.expect(seen == "two", "'two' in its record", seen)
 
 
 CHECK = Check("broken-pipe", "a container outlives its manager", experiment)

@@ -23,14 +23,14 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-from conman_lab.checks import Evidence
-from conman_lab.errors import LaunchFailed, NotPossible
+from conman_lab.checks import Broken, Evidence
+from conman_lab.errors import LabError, LaunchFailed, NotPossible
 from conman_lab.launcher import Launched, Launcher
 from conman_lab.names import make_private
 from conman_lab.oci import Bundle, rootfs
 from conman_lab.places import COURSE
 
-from .asking import steady, told
+from .asking import in_words, steady, told
 from .scene import draw
 
 PATIENCE = 10.0  # seconds that a manager may take for a task
@@ -73,17 +73,18 @@ class Stage:
         """Another process, to be a manager and to die."""
         manager = Manager()
         self._undo.callback(manager.die)
+        self.managed_by = manager.pid
         return manager
 
     def create(self, play: str | Bundle, manager: "Manager | None" = None) -> Launched:
         """Create the container, from a script or a bundle; or let a manager do it."""
         bundle = self.bundle(play) if isinstance(play, str) else play
-        place = bundle.save().directory
-        if manager:
-            self.managed_by = manager.pid
-            container = manager.call(create, self.launcher, self.id, place)
-        else:
-            container = create(self.launcher, self.id, place)
+        task = (self.launcher, self.id, bundle.save().directory)
+        try:
+            container = manager.call(create, *task) if manager else create(*task)
+        except (LabError, OSError) as error:
+            self.look()
+            raise Broken("a container", self.steady(in_words(error))) from error
         self._undo.callback(container.delete)
         return container
 
@@ -102,15 +103,20 @@ class Stage:
         """What the script writes to /stage/word.  TimeoutError: nothing."""
         if not select.select([self._word], [], [], patience)[0]:
             raise TimeoutError(f"no word from the container in {patience:g} s")
-        return os.read(self._word, 4096).decode().strip()
+        letters = iter(lambda: os.read(self._word, 1), b"\n")  # the next may be there
+        return b"".join(letters).decode()
 
-    def look(self, container: Launched, *others: int) -> None:
-        """Put the processes as they are now into the evidence."""
-        self._evidence.tree = draw(container, self.managed_by, *others)
+    def look(self, container: Launched | None = None, **others: int) -> None:
+        """Put the processes as they are now into the evidence; others by their roles."""
+        self._evidence.tree = draw(container, self.managed_by, others)
 
     def told(self, question: Callable[..., object], *args: object) -> str:
         """What the launcher answers, or its error, in words that are always the same."""
-        return steady(told(question, *args), self.launcher.home)
+        return self.steady(told(question, *args))
+
+    def steady(self, words: str) -> str:
+        """The words without what differs from run to run."""
+        return steady(words, self.launcher.home)
 
     # --- behind it
 
