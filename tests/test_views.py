@@ -238,11 +238,20 @@ def test_namespaces_are_in_the_html_and_not_in_the_text(runtime, bundle):
 
 def test_who_has_ended_stays_in_its_place(family):
     view = tree(family.pid)
-    os.kill(child_of(family), signal.SIGKILL)
-    eventually(lambda: "zombie" not in str(tree(family.pid)))  # sh has waited for it
+    child = child_of(family)
+    os.kill(child, signal.SIGKILL)
+    eventually(lambda: procfs.snapshot([child]) == {})  # sh has waited for it
     later = view.again()
     assert "├─ P2 sleep 600  (ended)\n└─ P3 sleep 601" in str(later)
     assert "text-decoration:line-through" in later._repr_html_()
+
+
+def test_a_zombie_goes_by_what_it_was_when_it_lived(family):
+    view = tree(family.pid)
+    family.send_signal(signal.SIGSTOP)  # it cannot wait for its child any more
+    os.kill(child_of(family), signal.SIGKILL)
+    eventually(lambda: "├─ P2 sleep  (zombie)" in str(tree(family.pid)))
+    assert "├─ P2 sleep 600  (zombie)" in str(view.again())
 
 
 def test_a_name_is_never_given_twice(family):
@@ -268,6 +277,13 @@ def test_an_orphan_stays_below_its_parent_and_says_who_adopted_it():
     assert later[1].startswith("└─ P2 sh -c")
     assert later[1].endswith("(ended)")
     assert later[2] == "   └─ P3 sleep 600  (adopted by init)"
+
+
+def test_who_turns_out_to_be_a_child_moves_below_its_parent(family):
+    history = rows.History()
+    history.look([child_of(family)])
+    seen = [(row.guide, row.name) for row in history.look([family.pid])]
+    assert seen == [("", "P2"), ("├─ ", "P1"), ("└─ ", "P3")]
 
 
 def test_those_who_ended_first_are_forgotten_first(family, monkeypatch):

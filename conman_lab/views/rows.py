@@ -25,6 +25,7 @@ from conman_lab.observe.procfs import (
 )
 
 LONGEST = 60  # rows; then those who ended first go
+ENDED = "ended"
 LASTING = {ZOMBIE: "zombie", STOPPED: "stopped"}  # other states come and go unseen
 
 Key = tuple[int, float]  # pid and start: one process, whoever has the pid later
@@ -32,13 +33,13 @@ Key = tuple[int, float]  # pid and start: one process, whoever has the pid later
 
 @dataclass(frozen=True)
 class Row:
-    """One process and its place: `guide` is the lines that lead to it."""
+    """One process as it was when it lived, and its place: `guide` leads to it."""
 
     name: str
     process: Process
     parent: Key | None
     adopted_by: str = ""
-    ended: bool = False
+    state: str = ""  # what is worth telling: ended, zombie, stopped, or nothing
     guide: str = ""
     inherits: bool = False  # its parent in the tree has the same namespaces
 
@@ -48,9 +49,9 @@ class Row:
         return _key(self.process)
 
     @property
-    def state(self) -> str:
-        """What is worth telling: `ended`, `zombie`, `stopped`, or nothing."""
-        return "ended" if self.ended else LASTING.get(self.process.state, "")
+    def ended(self) -> bool:
+        """It is no more."""
+        return self.state == ENDED
 
     @property
     def facts(self) -> list[str]:
@@ -81,20 +82,23 @@ class History:
 
     def _note(self, living: list[Process]) -> None:
         keys = {process.pid: _key(process) for process in living}
-        adopters = _adopters()
         for process in living:
             parent = keys.get(process.ppid)
             row = self._rows.get(_key(process))
             if row is None:
-                orphan = parent is None and process.ppid in adopters
+                orphan = parent is None and process.ppid in _adopters()
                 name = f"P{next(self._numbers)}"
                 row = Row(name, process, parent, "init" if orphan else "")
             elif row.process.ppid != process.ppid:
                 adopter = self._rows[parent].name if parent else "init"
-                row = replace(row, parent=parent or row.parent, adopted_by=adopter)
-            self._rows[row.key] = replace(row, process=process)
+                row = replace(row, adopted_by=adopter)
+            row = replace(row, parent=parent or row.parent)
+            if process.state != ZOMBIE:  # a zombie has no command line to go by
+                row = replace(row, process=process)
+            state = LASTING.get(process.state, "")
+            self._rows[row.key] = replace(row, state=state)
         for key in self._rows.keys() - keys.values():
-            self._rows[key] = replace(self._rows[key], ended=True)
+            self._rows[key] = replace(self._rows[key], state=ENDED)
 
     def _forget_the_oldest(self) -> None:
         parents = {row.parent for row in self._rows.values()}
