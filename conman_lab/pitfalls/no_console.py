@@ -16,13 +16,16 @@ from conman_lab.stream import Stream
 from .asking import written
 from .stage import Stage
 
+SCRIPT = "tty; echo written >/stage/word; read cue </stage/cue"
+
 
 def experiment(launcher: Launcher, evidence: Evidence) -> None:
     """A container asks tty(1) for the name of its terminal."""
     with Stage(launcher, evidence, "no-console") as stage:
-        bundle = stage.bundle("tty; read cue </stage/cue").with_terminal()
+        bundle = stage.bundle(SCRIPT).with_terminal()
         container = stage.create(bundle)
         stage.start(container)
+        stage.word()  # that it has written
         stage.look(container)
 
         seen = stage.told(written, container, Stream.STDOUT, "0\r\n").strip()
