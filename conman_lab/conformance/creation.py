@@ -28,14 +28,14 @@ def waits_for_start(trial: Trial) -> None:
 
 @promise
 def becomes_command(trial: Trial) -> None:
-    """The process that was created is the one that becomes the command."""
+    """The process that was created becomes the command."""
     pid = trial.begin(WAIT).pid
     trial.expect(program(pid) == "sh", "sh", program(pid))
 
 
 @promise
 def in_own_words(trial: Trial) -> None:
-    """Why there is no container is told in the runtime's own words."""
+    """A failure is told in the runtime's own words."""
     said = trial.refused(trial.bundle("").with_args("no-such-program"))
     known = '"no-such-program": executable file not found' in said  # runc's
     known = known or "`no-such-program` not found" in said  # crun's
@@ -44,7 +44,7 @@ def in_own_words(trial: Trial) -> None:
 
 @promise
 def bad_rootfs(trial: Trial) -> None:
-    """A root file system that is not there is refused, and named."""
+    """A missing root file system is refused, and named."""
     said = trial.refused(trial.bundle("").with_rootfs("/no/rootfs"))
     trial.expect("/no/rootfs" in said, "/no/rootfs by name", said)
 
@@ -63,7 +63,7 @@ def half_way(trial: Trial) -> None:
 
 @promise
 def name_taken(trial: Trial) -> None:
-    """A name that is taken is refused, and who has it is not disturbed."""
+    """A name that is taken is refused, and its owner lives on."""
     owner = trial.begin(WAIT)
     said = trial.refused("exit")
     trial.expect("already" in said, "that there is one already", said)
@@ -93,7 +93,7 @@ def two_at_a_time(trial: Trial) -> None:
 
 @promise
 def nothing_kept_open(trial: Trial) -> None:
-    """Who has created and deleted a container has no descriptor more than before."""
+    """Who has created and deleted one has nothing more open."""
     before = len(os.listdir("/proc/self/fd"))
     for _ in range(2):
         trial.begin("exit").delete()

@@ -96,7 +96,7 @@ def before_start(trial: Trial) -> None:
 
 @promise
 def asked_late(trial: Trial) -> None:
-    """How it ended can be asked for when all is over, and again."""
+    """It can be asked for when all is over, and again."""
     container = trial.begin(f"{WAIT}; exit 7")
     processes = [Identity.of(pid) for pid in (container.pid, container.keeper) if pid]
     trial.cue()
@@ -132,7 +132,7 @@ def stopped(trial: Trial) -> None:
 
 @promise
 def its_children(trial: Trial) -> None:
-    """The end of its children, orphans among them, is not taken for its own."""
+    """The end of its orphans is not taken for its own."""
     container = trial.begin(trial.forking_twice(f"(exit 8); {WAIT}; exit 7"))
     orphan = trial.orphan()
     orphan.signal()
@@ -144,7 +144,7 @@ def its_children(trial: Trial) -> None:
 
 @promise
 def stray(trial: Trial) -> None:
-    """The exit is told even if somebody whom it left behind holds its output open."""
+    """It is told even if an orphan holds the output open."""
     container = trial.begin(trial.forking_twice(f"{WAIT}; exit 7"))
     trial.orphan()
     trial.cue()
@@ -154,7 +154,7 @@ def stray(trial: Trial) -> None:
 
 @promise
 def outputs_closed(trial: Trial) -> None:
-    """One that has closed its outputs is still running, and its exit is told."""
+    """One that has closed its outputs has not ended."""
     container = trial.begin(f"exec >&- 2>&-; {WAIT}; exit 7")
     seen = [trial.told(partial(container.wait, 0.1)).partition(":")[0]]
     trial.cue()

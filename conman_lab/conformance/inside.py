@@ -5,18 +5,16 @@ descriptors, ignored signals, a priority with the OOM killer.  execve(2) has the
 """
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 
+from .creation import program
 from .patience import eventually
 from .trial import Trial, promise
-
-ASLEEP = "exec sleep 1000"  # and nothing of a shell is left in the process
 
 
 @promise
 def stdin_at_end(trial: Trial) -> None:
-    """Its stdin is at its end, so who reads it does not wait."""
+    """Its stdin is at its end, so nobody waits for input."""
     trial.begin("cat; echo $? >/stage/word")
     seen = trial.word()
     trial.expect(seen == "0", "that cat returns 0", f"that cat returned {seen}")
@@ -24,21 +22,21 @@ def stdin_at_end(trial: Trial) -> None:
 
 @promise
 def three_descriptors(trial: Trial) -> None:
-    """It has descriptors 0, 1 and 2, and none of its manager's."""
+    """It has descriptors 0, 1 and 2, none of its manager's."""
     read_end, write_end = os.pipe()
     os.set_inheritable(write_end, True)  # a temptation
     try:
-        pid = trial.begin(ASLEEP).pid
+        pid = asleep(trial)
     finally:
         os.close(read_end)
         os.close(write_end)
-    seen = settled(lambda: sorted(map(int, os.listdir(f"/proc/{pid}/fd"))), [0, 1, 2])
+    seen = sorted(map(int, os.listdir(f"/proc/{pid}/fd")))
     trial.expect(seen == [0, 1, 2], "0, 1, 2", str(seen))
 
 
 @promise
 def sigpipe(trial: Trial) -> None:
-    """A writer whose reader has gone is ended by SIGPIPE, as anywhere.
+    """A writer whose reader has gone is ended by SIGPIPE.
 
     Python ignores it and conmon does, and execve(2) keeps what is ignored.
     """
@@ -49,38 +47,37 @@ def sigpipe(trial: Trial) -> None:
 
 @promise
 def signals_ignored(trial: Trial) -> None:
-    """No signal is ignored or blocked that it has not ignored or blocked itself."""
-    pid = trial.begin(ASLEEP).pid
-    seen = settled(lambda: masks(pid), "ignored 0, blocked 0")
+    """It begins with no signal ignored or blocked."""
+    seen = masks(asleep(trial))
     trial.expect(seen == "ignored 0, blocked 0", "none", seen)
 
 
 @promise
 def out_of_memory_score(trial: Trial) -> None:
-    """It is as likely to be ended for want of memory as its manager.
+    """It is as likely a victim, without memory, as its manager.
 
     A shim may well protect itself.  That is inherited, proc_pid_oom_score_adj(5).
     """
     ours = Path("/proc/self/oom_score_adj").read_text().strip()
-    pid = trial.begin(ASLEEP).pid
-    seen = Path(f"/proc/{pid}/oom_score_adj").read_text().strip()
+    seen = Path(f"/proc/{asleep(trial)}/oom_score_adj").read_text().strip()
     trial.expect(seen == ours, f"{ours}, as ours", seen)
 
 
 @promise
 def environment(trial: Trial) -> None:
-    """Its environment is its bundle's, and nothing of its manager's or its shim's."""
-    bundle = trial.bundle(ASLEEP).with_env(MINE="1")
-    wanted = {word.partition("=")[0] for word in bundle.config["process"]["env"]}
-    pid = trial.begin(bundle).pid
-    seen = settled(lambda: variables(pid), wanted)
-    trial.expect(seen == wanted, ", ".join(sorted(wanted)), ", ".join(sorted(seen)))
+    """Its environment is its bundle's, and nothing else."""
+    variables = trial.bundle("").config["process"]["env"]
+    seen = Path(f"/proc/{asleep(trial)}/environ").read_text().split("\0")[:-1]
+    wanted = ", ".join(sorted(variables))
+    trial.expect(sorted(seen) == sorted(variables), wanted, ", ".join(sorted(seen)))
 
 
-def settled(look: Callable[[], object], wanted: object) -> object:
-    """What is seen once the shell has become another program, or at last."""
-    eventually(lambda: look() == wanted)
-    return look()
+def asleep(trial: Trial) -> int:
+    """The pid of a sleep(1) that was not started by a shell, once it is one."""
+    container = trial.create(trial.bundle("").with_args("sleep", "1000"))
+    container.start()
+    eventually(lambda: program(container.pid) == "sleep")
+    return container.pid
 
 
 def masks(pid: int) -> str:
@@ -89,9 +86,3 @@ def masks(pid: int) -> str:
     found = dict(line.split(":\t", 1) for line in lines if line.startswith("Sig"))
     ignored, blocked = int(found["SigIgn"], 16), int(found["SigBlk"], 16)
     return f"ignored {ignored:x}, blocked {blocked:x}"
-
-
-def variables(pid: int) -> set[str]:
-    """The names of its environment variables."""
-    words = Path(f"/proc/{pid}/environ").read_text().split("\0")
-    return {word.partition("=")[0] for word in words if word}

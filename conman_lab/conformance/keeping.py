@@ -26,7 +26,7 @@ def somebody_stays(trial: Trial) -> None:
 
 @promise
 def nobodys_child(trial: Trial) -> None:
-    """Its keeper is no child of ours, so we need not wait for it."""
+    """Its keeper is no child of ours to be waited for."""
     ppid = keeper_of(trial.begin(WAIT)).ppid
     seen = "our child" if ppid == os.getpid() else "adopted"
     trial.expect(seen == "adopted", "adopted", seen)
@@ -34,7 +34,7 @@ def nobodys_child(trial: Trial) -> None:
 
 @promise
 def own_session(trial: Trial) -> None:
-    """Its keeper has a session of its own, and no terminal that could hang it up."""
+    """Its keeper has its own session, and no terminal."""
     keeper = keeper_of(trial.begin(WAIT))
     terminal = (
         Path(f"/proc/{keeper.pid}/stat").read_text().rpartition(")")[2].split()[4]
@@ -46,7 +46,10 @@ def own_session(trial: Trial) -> None:
 
 @promise
 def keeper_s_stdio(trial: Trial) -> None:
-    """Its keeper does not hold our stdin and stdout, so a pipe that we are in can end."""
+    """Its keeper does not hold our stdin and stdout.
+
+    Or `conman-lab ... | less` would not end before the container does.
+    """
     keeper = keeper_of(trial.begin(WAIT))
     seen = [os.readlink(f"/proc/{keeper.pid}/fd/{number}") for number in (0, 1)]
     trial.expect(seen == ["/dev/null"] * 2, "/dev/null, twice", ", ".join(seen))
@@ -62,7 +65,7 @@ def known_by_name(trial: Trial) -> None:
 
 @promise
 def outlives_manager(trial: Trial) -> None:
-    """It outlives its manager, and how it ended can be asked for by the next one."""
+    """It outlives its manager, and the next one hears its end."""
     manager = trial.manager()
     container = trial.create(f"{WAIT}; echo still here; exit 7", manager)
     trial.start(container)
@@ -75,7 +78,7 @@ def outlives_manager(trial: Trial) -> None:
 
 @promise
 def forwards(trial: Trial) -> None:
-    """SIGTERM to its keeper is for the container."""
+    """What is sent to its keeper, SIGTERM, comes to it."""
     container = begin_trapping(trial, "exit 42", "TERM")
     keeper = Identity.of(keeper_of(container).pid)
     keeper.signal(SIGTERM)

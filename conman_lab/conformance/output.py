@@ -14,7 +14,7 @@ MIB = 1024 * 1024
 
 @promise
 def streams_apart(trial: Trial) -> None:
-    """What it writes to stdout and to stderr is kept apart."""
+    """Its stdout and its stderr are kept apart."""
     wrote(trial, "echo out; echo err >&2", b"out\n", b"err\n")
 
 
@@ -46,7 +46,7 @@ def long_line(trial: Trial) -> None:
 
 @promise
 def piecemeal(trial: Trial) -> None:
-    """A line that is written piece by piece comes back in one piece."""
+    """So does one that is written piece by piece."""
     script = f"printf one; {WAIT}; printf ' two' >&1; {WAIT}; echo ' three'"
     container = trial.begin(script)
     trial.cue()
@@ -58,25 +58,27 @@ def piecemeal(trial: Trial) -> None:
 @promise
 def all_before_exit(trial: Trial) -> None:
     """All of 10 MiB is there when the exit is told."""
-    container = trial.begin("yes 0123456 | head -n 1310720")
+    line = "x" * 63
+    container = trial.begin(f"yes {line} | head -n 163840")
     seen = trial.written(container)
-    good = seen == b"0123456\n" * 1310720
+    good = seen == f"{line}\n".encode() * 163840
     trial.expect(good, "all of 10 MiB", f"{len(seen)} bytes")
 
 
 @promise
 def last_words(trial: Trial) -> None:
-    """What it writes in its very last moment is there when the exit is told."""
+    """Its last words are there when the exit is told."""
     wrote(trial, "seq 1000; echo the end >&2; exit 1", lines(1000), b"the end\n")
 
 
 @promise
 def both_at_once(trial: Trial) -> None:
     """A flood on both streams at once does not lock it up."""
-    out, err = "yes out | head -n 262144", "yes err | head -n 262144 >&2"
-    container = trial.begin(f"{out} & {err}; wait")
+    out, err = "o" * 31, "e" * 31
+    flood = f"yes {out} | head -n 32768 & yes {err} | head -n 32768 >&2; wait"
+    container = trial.begin(flood)
     seen = (trial.written(container, STDERR), trial.written(container, STDOUT))
-    good = seen == (b"err\n" * 262144, b"out\n" * 262144)
+    good = seen == (f"{err}\n".encode() * 32768, f"{out}\n".encode() * 32768)
     trial.expect(good, "1 MiB of each", f"{len(seen[0])} and {len(seen[1])} bytes")
 
 
@@ -94,7 +96,7 @@ def prompt_at_once(trial: Trial) -> None:
 
 @promise
 def stdout_closed(trial: Trial) -> None:
-    """It may close its stdout, and what it writes to stderr is still heard."""
+    """It may close its stdout, and its stderr is still heard."""
     script = f"echo out; exec >&-; {WAIT}; echo err >&2"
     container = trial.begin(script)
     trial.cue()

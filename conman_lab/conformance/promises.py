@@ -32,7 +32,7 @@ GROUPS: dict[str, tuple[Check, ...]] = {
         creation.two_at_a_time,
         creation.nothing_kept_open,
     ),
-    "inside": (
+    "inside the container": (
         inside.stdin_at_end,
         inside.three_descriptors,
         inside.sigpipe,
@@ -40,7 +40,7 @@ GROUPS: dict[str, tuple[Check, ...]] = {
         inside.out_of_memory_score,
         inside.environment,
     ),
-    "output": (
+    "its output": (
         output.streams_apart,
         output.no_final_newline,
         output.empty_lines,
@@ -54,13 +54,13 @@ GROUPS: dict[str, tuple[Check, ...]] = {
         output.prompt_at_once,
         output.stdout_closed,
     ),
-    "records": (
+    "its log": (
         records.records,
         records.full_and_partial,
         records.in_order,
         records.times,
     ),
-    "ends": (
+    "its end": (
         ends.success,
         ends.failure,
         ends.largest_code,
@@ -78,7 +78,7 @@ GROUPS: dict[str, tuple[Check, ...]] = {
         ends.stray,
         ends.outputs_closed,
     ),
-    "the keeper": (
+    "its keeper": (
         keeping.somebody_stays,
         keeping.nobodys_child,
         keeping.own_session,
@@ -90,7 +90,7 @@ GROUPS: dict[str, tuple[Check, ...]] = {
         keeping.orphans_reaped,
         keeping.keeper_goes,
     ),
-    "viewers": (
+    "its viewers": (
         watching.viewer_sees,
         watching.viewers,
         watching.viewer_sees_all,
@@ -98,13 +98,13 @@ GROUPS: dict[str, tuple[Check, ...]] = {
         watching.viewer_sleeps,
         watching.socket_goes,
     ),
-    "terminals": (
+    "its terminal": (
         terminal.terminal,
         terminal.terminal_output,
         terminal.terminal_drained,
         terminal.terminal_watched,
     ),
-    "deletion": (
+    "its deletion": (
         removal.delete_created,
         removal.delete_running,
         removal.delete_ended,

@@ -12,19 +12,19 @@ from .trial import Trial, promise
 
 @promise
 def delete_created(trial: Trial) -> None:
-    """One that was never started is deleted, and nothing is left."""
+    """One that was never started leaves nothing."""
     leaves_nothing(trial, trial.create(WAIT))
 
 
 @promise
 def delete_running(trial: Trial) -> None:
-    """One that is running, and will not hear of it, is deleted, and nothing is left."""
+    """One that is running, and would rather, leaves nothing."""
     leaves_nothing(trial, trial.begin(f"trap '' TERM INT HUP; {WAIT}"))
 
 
 @promise
 def delete_ended(trial: Trial) -> None:
-    """One that has ended is deleted, and nothing is left."""
+    """One that has ended leaves nothing."""
     container = trial.begin(WAIT)
     process = Identity.of(container.pid)
     trial.cue()
@@ -34,7 +34,7 @@ def delete_ended(trial: Trial) -> None:
 
 @promise
 def delete_strays(trial: Trial) -> None:
-    """With it goes what it has left behind in the host's pid namespace."""
+    """Its orphans go with it."""
     container = trial.begin(trial.forking_twice(f"{WAIT}; exit 7"))
     orphan = trial.orphan()
     trial.cue()
@@ -46,7 +46,7 @@ def delete_strays(trial: Trial) -> None:
 
 @promise
 def delete_keeperless(trial: Trial) -> None:
-    """One whose keeper was killed is deleted, and nothing is left."""
+    """One whose keeper was killed leaves nothing."""
     container = trial.begin(WAIT)
     if container.keeper:
         Identity.of(container.keeper).signal()

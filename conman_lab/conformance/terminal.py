@@ -19,7 +19,7 @@ def terminal(trial: Trial) -> None:
 
 @promise
 def terminal_output(trial: Trial) -> None:
-    """What it writes to its terminal is recorded, as a terminal shows it: with CR LF."""
+    """What it writes there is recorded, as it is: with CR LF."""
     container = trial.begin(on_terminal(trial, "echo out; echo err >&2"))
     seen = trial.written(container)
     wanted = b"out\r\nerr\r\n"
@@ -28,7 +28,7 @@ def terminal_output(trial: Trial) -> None:
 
 @promise
 def terminal_drained(trial: Trial) -> None:
-    """What it wrote to its terminal in its last moment is there when the exit is told."""
+    """Its last words there are not lost."""
     container = trial.begin(on_terminal(trial, "seq 5000; exit 7"))
     seen = len(trial.written(container).splitlines())
     trial.expect(seen == 5000, "5000 lines", f"{seen} lines")

@@ -77,11 +77,13 @@ class Trial(Stage):
 
     def refused(self, play: Play) -> str:
         """Why it was not created."""
+        bundle = self.bundle(play) if isinstance(play, str) else play
         try:
-            self.create(play)
+            container = self.launcher.create(self.id, bundle.save().directory)
         except LaunchFailed as why:
             return self.steady(str(why))
-        raise Broken("that there is no container", "one was created")
+        container.delete()
+        raise Broken("a refusal", "a container")
 
     def written(self, container: Launched, stream: Stream = Stream.STDOUT) -> bytes:
         """All that it wrote to its end; where nobody records, we read as it writes."""

@@ -19,6 +19,7 @@ COMMANDS = (
     ("run", "conman_lab.lab.runner", "execute notebooks, one line each"),
     ("freeze", "conman_lab.lab.freeze", "write the notebooks' committed outputs"),
     ("bench", "conman_lab.lab.bench", "measure our shim beside the others"),
+    ("conformance", "conman_lab.lab.conformance", "what a shim promises, tried"),
     ("clean", "conman_lab.lab.clean", "remove all that the lab has left"),
 )
 
