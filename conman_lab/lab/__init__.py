@@ -10,6 +10,8 @@ clean.py      removes exactly that
 bundles.py    the course's bundles, with their root file systems
 runner.py     executes notebooks
 freeze.py     writes their committed outputs
+doctor.py     looks at the machine: machine.py, ingredients.py; diagnosis.py has the words
+jupyterlab.py opens the notebooks; kernelspec.py, kernel.py: as root, whoever we are
 """
 
 from .workspace import Lab

@@ -14,6 +14,7 @@ from pathlib import Path
 from .workspace import Lab
 
 NOBODY = 65534
+NO_CONTAINER = "this seems to be a container: take a VM, or start it with --privileged"
 PATIENCE = 10.0  # seconds for a program that is only to say yes or no
 
 
@@ -78,6 +79,12 @@ def version(program: Path) -> str:
     done = subprocess.run([program, "--version"], capture_output=True, timeout=PATIENCE)
     first = done.stdout.decode(errors="replace").partition("\n")[0]
     return first.rpartition(" ")[2] or "a version that it does not tell"
+
+
+def sysctl(name: str) -> str:
+    """Its value; empty where the kernel does not know it."""
+    path = Path("/proc/sys", *name.split("."))
+    return path.read_text().strip() if path.exists() else ""
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from conman_lab.errors import LabError, RuntimeFailed, RuntimeMissing
 from conman_lab.oci import Runtime, cgroups, rootfs
 from conman_lab.oci.runtime import CRUN_ON_HYBRID
 
-from . import machine
+from . import ingredients, machine
 from .diagnosis import Fact, Level, missing, ok, takes_root, trial, version, warning
 
 
@@ -106,11 +106,11 @@ PROBES: dict[str, Callable[[], Fact]] = {
     "runc": _runc,
     "crun": _crun,
     "busybox": _busybox,
-    "cgroups": machine.cgroup_mode,
-    "namespaces": machine.namespaces,
-    "user namespaces": machine.user_namespaces,
-    "overlay": machine.overlay,
-    "process connector": machine.process_connector,
+    "cgroups": ingredients.cgroup_mode,
+    "namespaces": ingredients.namespaces,
+    "user namespaces": ingredients.user_namespaces,
+    "overlay": ingredients.overlay,
+    "process connector": ingredients.process_connector,
     "ptys": machine.ptys,
     "loopback": machine.loopback,
     "disk": machine.disk,
