@@ -16,9 +16,10 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from typing import TypeVar
 
+PAGE = 4096
 NAMESPACES = ("cgroup", "ipc", "mnt", "net", "pid", "time", "user", "uts")
 TICKS = os.sysconf("SC_CLK_TCK")  # a second has so many of them
 ZOMBIE, STOPPED = "Z", "T"  # of the states, those that last: proc_pid_stat(5)
@@ -184,10 +185,16 @@ def _namespaces(pid: int | str) -> dict[str, str]:
 
 
 def _text(path: str, place: int | None = None) -> str:
-    """All of it; os.open is a quarter of what open() takes, and there are hundreds."""
+    """All of it.  A read that is not full was the last: /proc makes its texts at once.
+
+    os.open takes a quarter of what open() does, and there are hundreds.
+    """
     fd = os.open(path, os.O_RDONLY, dir_fd=place)
     try:
-        parts = iter(partial(os.read, fd, 4096), b"")
-        return b"".join(parts).decode(errors="replace")
+        content = part = os.read(fd, PAGE)
+        while len(part) == PAGE:
+            part = os.read(fd, PAGE)
+            content += part
+        return content.decode(errors="replace")
     finally:
         os.close(fd)
