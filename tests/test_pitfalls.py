@@ -17,8 +17,9 @@ from conman_lab.lab.registry import Registry
 from conman_lab.naive import Naive
 from conman_lab.names import make_private
 from conman_lab.pitfalls import broken_pipe, lost_exit
+from conman_lab.pitfalls.manager import Manager
 from conman_lab.pitfalls.scene import draw
-from conman_lab.pitfalls.stage import Manager, Stage
+from conman_lab.pitfalls.stage import Stage
 from conman_lab.shim.launch import Shim
 from conman_lab.stream import Stream
 
@@ -112,6 +113,14 @@ def test_what_is_left_of_a_killed_run_is_no_obstacle(launch):
     naive = launch(Naive)
     make_private(naive.home / "stage-lost-exit" / "fifos")
     assert "ExitLost" in lost_exit.CHECK.run(naive).broken.seen
+
+
+def test_a_container_of_that_name_is_left_alone(launch, bundle):
+    shim = launch(Shim)
+    container = shim.create("lost-exit", bundle("sleeper").directory)
+    assert "there is a container 'lost-exit'" in lost_exit.CHECK.run(shim).broken.seen
+    assert container.keeper
+    container.delete()
 
 
 def test_a_manager_is_a_process_that_keeps_what_it_has_until_it_dies(manager):

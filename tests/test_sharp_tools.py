@@ -50,7 +50,7 @@ TOOLS = (
             "shim/launch.py",  # starts a shim
             "adapters/*",  # are called, and call, as other people's programs
             "conformance/conmon.py",  # starts the oracle
-            "pitfalls/stage.py",  # a manager of its own, for an experiment to kill
+            "pitfalls/manager.py",  # a manager of its own, for an experiment to kill
             "lab/started.py",  # starts what a lab asks for, and notes it first
             "lab/workspace.py",  # catches a time-out of those
             "lab/diagnosis.py",  # the doctor believes what it has tried

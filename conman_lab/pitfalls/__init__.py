@@ -6,9 +6,10 @@ An experiment receives a launcher, runs a container under it, and tells what it 
     from conman_lab.pitfalls import lost_exit
     lost_exit.CHECK.run(launcher)
 
-stage.py   where they play: one container, two fifos to it, perhaps a manager to kill
-asking.py  to ask with patience, and to have each answer as words
-scene.py   the processes at the decisive moment
+stage.py    where they play: one container, and two fifos to it
+manager.py  another process, that manages until it is killed
+asking.py   to ask with patience, and to have each answer as words
+scene.py    the processes at the decisive moment
 """
 
 from . import (

@@ -1,9 +1,9 @@
-"""Where an experiment plays: one container, two fifos to it, perhaps a manager to kill.
+"""Where an experiment plays: one container, and two fifos to it.
 
-    us                                        the container
-     |  create, start  ---------------------->  sh -c SCRIPT
-     |  <---- /stage/word ---------------------  that it has begun, or what it has to say
-     |  ----- /stage/cue ---------------------->  it waits for us there
+    us                                   the container
+     |------- create, start ------------>| sh -c SCRIPT
+     |<------ /stage/word ---------------| that it has begun, or what it has to say
+     |------- /stage/cue --------------->| it waits for us there
 
 A container's output is what most experiments are about, so they cannot be run by it.
 Hence the fifos, in a directory that is bound into the container.  We hold both for
@@ -13,29 +13,22 @@ Whoever leaves the stage, by its end or by an exception, leaves it empty.
 """
 
 import os
-import pickle
 import select
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Self
 
 from conman_lab.checks import Broken, Evidence
-from conman_lab.errors import LabError, LaunchFailed, NotPossible
+from conman_lab.errors import LabError, NotPossible
 from conman_lab.launcher import Launched, Launcher
 from conman_lab.names import make_private
 from conman_lab.oci import Bundle, rootfs
-from conman_lab.places import COURSE
 
 from .asking import in_words, steady, told
+from .manager import Manager
 from .scene import draw
-
-PATIENCE = 10.0  # seconds that a manager may take for a task
-
-T = TypeVar("T")
 
 
 class Stage:
@@ -45,11 +38,14 @@ class Stage:
         self.launcher, self.id, self._evidence = launcher, id, evidence
         self.directory = launcher.home / f"stage-{id}"
         self.managed_by = os.getpid()
+        self._place = launcher.home / "containers" / id
 
     def __enter__(self) -> Self:
         with ExitStack() as undo:
-            undo.callback(self._strike)
-            self._strike()  # somebody was killed here
+            if not self._place.exists():  # or it is somebody else's container
+                undo.callback(_remove, self._place)  # launchers can fail half way
+            _remove(self.directory)  # somebody was killed here
+            undo.callback(_remove, self.directory)
             self._cue, self._word = (self._fifo(undo, name) for name in ("cue", "word"))
             self._undo = undo.pop_all()
         return self
@@ -69,14 +65,14 @@ class Stage:
             bundle = rootfs.borrowed(bundle)
         return bundle.with_mount(self.directory / "fifos", "/stage")
 
-    def manager(self) -> "Manager":
+    def manager(self) -> Manager:
         """Another process, to be a manager and to die."""
         manager = Manager()
         self._undo.callback(manager.die)
         self.managed_by = manager.pid
         return manager
 
-    def create(self, play: str | Bundle, manager: "Manager | None" = None) -> Launched:
+    def create(self, play: str | Bundle, manager: Manager | None = None) -> Launched:
         """Create the container, from a script or a bundle; or let a manager do it."""
         bundle = self.bundle(play) if isinstance(play, str) else play
         task = (self.launcher, self.id, bundle.save().directory)
@@ -127,78 +123,11 @@ class Stage:
         undo.callback(os.close, fd)
         return fd
 
-    def _strike(self) -> None:
-        """Remove the set, and what a launcher forgets that fails half way."""
-        for place in (self.directory, self.launcher.home / "containers" / self.id):
-            shutil.rmtree(place, ignore_errors=True)
-
-
-class Manager:
-    """A process that does what we `call`, and holds what it then has, until it dies.
-
-    A fresh interpreter, for ours has threads.  Functions and answers are pickled, and so
-    come from a module and not from a notebook's cell.
-    """
-
-    BOOT = (
-        "import pickle, sys; sys.path = pickle.load(sys.stdin.buffer); "
-        "from conman_lab.pitfalls.stage import manage; manage()"
-    )
-
-    def __init__(self) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-I", "-S", "-c", self.BOOT],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            start_new_session=True,
-        )
-        self.pid = self._process.pid
-        self._send([*sys.path, str(COURSE)])
-
-    def call(self, function: Callable[..., T], *args: object) -> T:
-        """Its answer; LaunchFailed, if it has raised anything or died."""
-        assert self._process.stdout
-        self._send((function, args))
-        if not select.select([self._process.stdout], [], [], PATIENCE)[0]:
-            raise TimeoutError(f"the manager has not answered in {PATIENCE:g} s")
-        try:
-            answer: T | Exception = pickle.load(self._process.stdout)  # noqa: S301  # ours
-        except EOFError:
-            raise LaunchFailed("the manager died before it could answer") from None
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
-
-    def die(self) -> None:
-        """SIGKILL: it cannot clean up, and the kernel closes what it has open."""
-        self._process.kill()
-        self._process.wait()
-        for pipe in (self._process.stdin, self._process.stdout):
-            assert pipe
-            pipe.close()
-
-    def _send(self, thing: object) -> None:
-        assert self._process.stdin
-        pickle.dump(thing, self._process.stdin)
-        self._process.stdin.flush()
-
-
-def manage() -> None:
-    """[manager] Do what we are told, until nobody is there who could tell us."""
-    kept: list[Any] = []  # a container's pipes stay open, as in any manager
-    while True:
-        try:
-            function, args = pickle.load(sys.stdin.buffer)  # noqa: S301  # our parent's
-            kept.append(function(*args))
-            answer = kept[-1]
-        except EOFError:
-            return
-        except Exception as error:  # noqa: BLE001  # our parent's to hear
-            answer = LaunchFailed(str(error))
-        pickle.dump(answer, sys.stdout.buffer)
-        sys.stdout.buffer.flush()
-
 
 def create(launcher: Launcher, id: str, bundle: Path) -> Launched:
     """[manager] As a function, to be called by another process."""
     return launcher.create(id, bundle)
+
+
+def _remove(directory: Path) -> None:
+    shutil.rmtree(directory, ignore_errors=True)
