@@ -39,6 +39,7 @@ def main() -> None:
     try:  # what goes wrong here, the manager hears
         detach(options)
         linux.become_subreaper()
+        linux.restore_signal(linux.SIGCHLD)  # ignored, it would hide the dead: wait(2)
         creating = spawn_runtime(options)
         from . import parts  # noqa: PLC0415  # while runc is busy: see there
 

@@ -58,7 +58,7 @@ def become_runtime(options: Options, stdio: dict[int, int], shim: int) -> None:
         linux.die_with_parent()  # runc alone: what it forks does not inherit this
         if os.getppid() != shim:
             os._exit(1)  # [shim] was dead before we could ask for that
-        linux.die_of_sigpipe()
+        linux.restore_signal(linux.SIGPIPE)  # Python ignores it; `yes` must not
         for target, fd in stdio.items():
             os.dup2(fd, target)
         os.execv(options.runtime, create_command(options))
