@@ -8,6 +8,7 @@ parts.py     the rest, imported while the runtime is busy
 loop.py      one thread, one epoll, callbacks
 reaper.py    who died, and how
 output.py    two pipes (or one terminal) in, any number of listeners out
+appender.py  a file to append to that never raises: full disks, rotation
 logs.py      the log, in the kubelet's format; and reading it back
 attach.py    viewers on a socket
 console.py   the terminal, received from the runtime
