@@ -15,6 +15,7 @@ from .loop import Loop
 
 CHUNK = 64 * 1024  # bytes a read: all that a pipe holds, pipe(7)
 ROUNDS = 16  # reads before the other descriptors have their turn
+MOST = 1024 * 1024  # bytes that a pipe can be made to hold, fcntl(2), F_SETPIPE_SZ
 
 Listener = Callable[[Stream, bytes], object]
 
@@ -48,21 +49,25 @@ class Output:
         """Take all that has been written by now.
 
         Not until end of file: a process that the container has left behind may hold
-        the pipe for ever.
+        the pipe for ever.  And no more than a pipe can hold: it may write for ever.
         """
         for stream in list(self._open):
-            while stream in self._open and self._pump(stream):
-                pass
+            taken, more = 0, 1
+            while more and taken < MOST and stream in self._open:
+                more = self._pump(stream)
+                taken += more
 
-    def _pump(self, stream: Stream) -> bool:
-        """Move what is there, but let others have their turn; False: nothing left."""
+    def _pump(self, stream: Stream) -> int:
+        """Move what is there, but let others have their turn; how many bytes it was."""
+        moved = 0
         for _ in range(ROUNDS):
             chunk = self._read(stream)
+            moved += len(chunk)
             self._tell(stream, chunk)
             if len(chunk) < CHUNK:
                 break
         self._tell(stream, b"")
-        return bool(chunk)
+        return moved
 
     def _read(self, stream: Stream) -> bytes:
         try:
