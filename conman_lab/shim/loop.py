@@ -13,10 +13,12 @@ import signal
 import time
 from collections.abc import Callable
 from functools import partial
+from types import FrameType
 
 FORWARDED = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP)
 
 Callback = Callable[[], object]
+Handler = Callable[[int, FrameType | None], object] | int | None  # as `signal` has it
 
 
 class Loop:
@@ -30,6 +32,7 @@ class Loop:
         self._selector = selectors.DefaultSelector()
         self._complain = complain
         self._on_signal: dict[int, Callback] = {}
+        self._handlers: dict[int, Handler] = {}  # those before ours
         self._wakeup, self._told = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         # A full pipe drops a number.  Nothing is lost: no callback counts its signals.
         self._former = signal.set_wakeup_fd(self._told, warn_on_full_buffer=False)
@@ -43,7 +46,8 @@ class Loop:
         """Call back when `signum` has come, once for any number of them."""
         self._on_signal[signum] = callback
         # The wakeup fd only hears of signals that have a handler, even an idle one.
-        signal.signal(signum, _hear)
+        before = signal.signal(signum, _hear)
+        self._handlers.setdefault(signum, before)
 
     def forget(self, fd: int) -> None:
         """No more of that one."""
@@ -72,8 +76,8 @@ class Loop:
 
     def close(self) -> None:
         """Give signals back to who had them; a shim never does, it ends."""
-        for signum in self._on_signal:
-            signal.signal(signum, signal.SIG_DFL)
+        for signum, handler in self._handlers.items():
+            signal.signal(signum, handler)
         signal.set_wakeup_fd(self._former)
         self._selector.close()
         os.close(self._wakeup)
