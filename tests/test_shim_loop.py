@@ -30,12 +30,8 @@ def loops():
         return made[-1]
 
     yield make
-    told = signal.set_wakeup_fd(-1)
-    for each in made:
-        each._selector.close()
-        os.close(each._wakeup)
-    if told >= 0:
-        os.close(told)
+    for each in reversed(made):
+        each.close()
     for signum, handler in before.items():
         signal.signal(signum, handler)
 
@@ -269,6 +265,20 @@ def test_a_signal_is_forwarded(loop, signum):
     assert ends(container)
     _, status = os.waitpid(container, 0)
     assert os.WTERMSIG(status) == signum
+
+
+def test_a_closed_loop_gives_back_what_it_had():
+    """In a notebook's kernel it was a guest."""
+    ours = [signal.getsignal(signum) for signum in OURS]
+    descriptors = os.listdir("/proc/self/fd")
+    loop = Loop()
+    for signum in OURS:
+        loop.on_signal(signum, list)
+        loop.on_signal(signum, list)
+    loop.close()
+    assert [signal.getsignal(signum) for signum in OURS] == ours
+    assert signal.set_wakeup_fd(-1) == -1
+    assert os.listdir("/proc/self/fd") == descriptors
 
 
 def test_the_wakeup_pipe_is_not_a_child_s(loop):
