@@ -5,9 +5,9 @@ SOCK_STREAM socket runs messages together, and where that byte is would be anyon
 guess, unix(7).
 """
 
-import errno
 import os
 import socket
+from collections.abc import Callable
 from functools import partial
 
 from conman_lab.files import remove
@@ -27,11 +27,14 @@ class AttachServer:
     dropped, and the container never waits for it.
     """
 
-    def __init__(self, loop: Loop, directory: str) -> None:
-        self._loop, self._directory = loop, directory
+    def __init__(
+        self, loop: Loop, directory: str, complain: Callable[[str], object] = print
+    ) -> None:
+        self._loop, self._directory, self._complain = loop, directory, complain
         self._viewers: set[socket.socket] = set()
         self._spare = os.open(os.devnull, os.O_RDONLY)
         self._listener = listen(directory, "attach", socket.SOCK_SEQPACKET)
+        self._listening = True
         loop.on_readable(self._listener.fileno(), self._accept)
 
     def broadcast(self, stream: Stream, chunk: bytes) -> None:
@@ -47,23 +50,26 @@ class AttachServer:
         """Nothing more will come: what was sent can still be read, then the end."""
         for viewer in list(self._viewers):
             self._drop(viewer)
-        self._loop.forget(self._listener.fileno())
+        self._stop_listening()
         self._listener.close()
         remove(f"{self._directory}/attach")  # or somebody has removed the directory
 
     def _send(self, viewer: socket.socket, message: bytes) -> None:
         try:
             viewer.send(message)
-        except OSError:  # EAGAIN: it is slow.  EPIPE, ECONNRESET: it has left.
+        except BlockingIOError:  # EAGAIN: it is BEHIND
+            self._complain("a viewer did not keep up, and was dropped")
+            self._drop(viewer)
+        except OSError:  # EPIPE, ECONNRESET: it has left
             self._drop(viewer)
 
     def _accept(self) -> None:
         try:
             viewer, _ = self._listener.accept()
-        except OSError as error:
-            if error.errno in (errno.EMFILE, errno.ENFILE):
-                self._turn_away()
-            raise
+        except OSError as error:  # EMFILE, ENFILE
+            self._complain(f"cannot let a viewer in: {error}")
+            self._turn_away()
+            return
         viewer.setblocking(False)
         allow_lag(viewer)
         self._viewers.add(viewer)
@@ -72,8 +78,17 @@ class AttachServer:
     def _turn_away(self) -> None:
         """Out of descriptors: accept with the spare one, or epoll will call for ever."""
         os.close(self._spare)
-        self._listener.accept()[0].close()
-        self._spare = os.open(os.devnull, os.O_RDONLY)
+        try:
+            self._listener.accept()[0].close()
+            self._spare = os.open(os.devnull, os.O_RDONLY)
+        except OSError:  # EMFILE: someone has lowered the limit below what is open
+            self._complain("nor turn it away: no viewers any more")
+            self._stop_listening()
+
+    def _stop_listening(self) -> None:
+        if self._listening:
+            self._loop.forget(self._listener.fileno())
+            self._listening = False
 
     def _receive(self, viewer: socket.socket) -> None:
         """A viewer has left; or has typed, and nobody reads that yet."""
@@ -88,7 +103,22 @@ class AttachServer:
         if viewer in self._viewers:
             self._viewers.discard(viewer)
             self._loop.forget(viewer.fileno())
-            viewer.close()
+            hang_up(viewer)
+
+
+def hang_up(viewer: socket.socket) -> None:
+    """Close it so that it can still read what it was sent.
+
+    A connection that is closed with something unread in it is reset, and its other end
+    gets ECONNRESET before anything else: whoever types as all ends would see no end.
+    """
+    try:
+        viewer.shutdown(socket.SHUT_RD)  # nothing more comes in
+        while viewer.recv(MESSAGE):
+            pass
+    except OSError:  # ECONNRESET: it has left
+        pass
+    viewer.close()
 
 
 def listen(directory: str, name: str, kind: int) -> socket.socket:
