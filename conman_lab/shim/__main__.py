@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
 def main() -> None:
     """Be [main], and then [shim]."""
-    options = Options.from_argv(sys.argv[1:])
     sync_pipe = take_sync_pipe()
+    options = take_options(sync_pipe)
     if os.fork() > 0:
         os._exit(0)  # [main] has done its part
 
@@ -47,7 +47,7 @@ def main() -> None:
         loop.on_signal(parts.SIGCHLD, reaper.reap)
         exit_file = parts.ExitFile(options.file("exit"))
         log = parts.LogFile(options.file("log"), options.log_size, complain=diary.tell)
-        attach = parts.AttachServer(loop, options.directory)
+        attach = parts.AttachServer(loop, options.directory, diary.tell)
         container, output = parts.finish(creating, options, loop, reaper)
         output.listen(log.write, attach.broadcast)
         oom = parts.OomCounter(container)
@@ -68,12 +68,22 @@ def take_sync_pipe() -> int:
     """The number of the pipe that the manager listens to, and no child of ours has."""
     if SYNC_PIPE not in os.environ:
         sys.exit(
-            f"a shim is started by a manager, which sets {SYNC_PIPE}; see launch.py"
+            f"a shim is started by a manager, which sets {SYNC_PIPE}; see launch.py\n"
+            f"flags: {Options.usage()}"
         )
     sync_pipe = int(os.environ.pop(SYNC_PIPE))
     # Were the container to inherit it, our death would not close it.
     os.set_inheritable(sync_pipe, False)
     return sync_pipe
+
+
+def take_options(sync_pipe: int) -> Options:
+    """What the manager asks for; if that makes no sense it hears so."""
+    try:
+        return Options.from_argv(sys.argv[1:])
+    except ValueError as error:
+        Report(error=str(error)).send(sync_pipe)
+        sys.exit(str(error))
 
 
 def detach(options: Options) -> None:

@@ -57,6 +57,15 @@ class Options:
         ]
 
     @classmethod
+    def usage(cls) -> str:
+        """All flags, and what is expected of them: `--id=STR ... [--durable]`."""
+        words = []
+        for name, kind in cls.__annotations__.items():
+            word = _flag(name) + ("" if kind is bool else f"={kind.__name__.upper()}")
+            words.append(f"[{word}]" if hasattr(cls, name) else word)
+        return " ".join(words)
+
+    @classmethod
     def from_argv(cls, argv: "Sequence[str]") -> "Options":
         """Read flags back; a switch is off unless given.  ValueError: a wrong flag."""
         kinds = cls.__annotations__
