@@ -1,9 +1,13 @@
 """What can go wrong, as a tree.
 
     LabError
-    ├── BadBundle         a bundle that no runtime could run; says file, field, and what is expected
-    ├── BadName           an id or a name that must not reach a path or a command line
-    ├── NameTaken         there is a container of that id already
+    ├── InvalidArgument   what was asked for makes no sense
+    │   ├── BadBundle     a bundle that no runtime could run; says file, field, and what is expected
+    │   └── BadName       an id or a name that must not reach a path or a command line
+    ├── NameTaken         there is a container of that id or name already
+    ├── NotFound          there is none, or more than one that it could be
+    ├── WrongState        there is, but it is not in a state for that: says which would be
+    ├── Deadline          it did not happen in time; a TimeoutError, too
     ├── RuntimeMissing    there is no runc or crun to be found
     ├── RuntimeFailed     it was there, and failed: the command, the status, its own words
     ├── LaunchFailed      a launcher could not create the container
@@ -20,7 +24,11 @@ class LabError(Exception):
     """Everything that conman_lab raises itself."""
 
 
-class BadBundle(LabError):
+class InvalidArgument(LabError):
+    """What was asked for makes no sense; the message says what would."""
+
+
+class BadBundle(InvalidArgument):
     """A bundle that no runtime could run.
 
     `where` is a file, `field` a path in it as `process.args[0]`.
@@ -32,12 +40,24 @@ class BadBundle(LabError):
         super().__init__(f"{place}: {expected}")
 
 
-class BadName(LabError):
+class BadName(InvalidArgument):
     """An id or a name that must not reach a path or a command line."""
 
 
 class NameTaken(LabError):
-    """There is a container of that id already."""
+    """There is a container of that id or name already."""
+
+
+class NotFound(LabError):
+    """There is no container of that id or name, or it could be several."""
+
+
+class WrongState(LabError):
+    """The container is not in a state that allows it."""
+
+
+class Deadline(LabError, TimeoutError):
+    """It did not happen in time; whoever waits with `except TimeoutError` hears it."""
 
 
 class RuntimeMissing(LabError):

@@ -143,6 +143,16 @@ def watch_directory(path: str, events: int = IN_CREATE | IN_MOVED_TO) -> int:
     return fd
 
 
+def watch_also(fd: int, path: str, events: int = IN_CREATE | IN_MOVED_TO) -> int:
+    """Let `fd` of watch_directory hear of one more; its news comes with this number.
+
+    A user may have 128 such descriptors, and watches by the thousand.  inotify(7).
+    """
+    number: int = _libc.inotify_add_watch(fd, os.fsencode(path), events)
+    _check(number, path)
+    return number
+
+
 def _prctl(option: int, argument: int) -> None:
     _check(_libc.prctl(option, argument, 0, 0, 0), "prctl")
 

@@ -169,11 +169,11 @@ class Runtime:
         """Thaw them."""
         self._call("resume", check_name(id))
 
-    def delete(self, id: str, force: bool = False) -> None:
-        """Remove what is left of it; with `force`, end it first, and miss nothing."""
-        options = ["--force"] if force else []
-        self._call("delete", *options, check_name(id))
-        self._forget(id)
+    def delete(self, id: str, force: bool = False, forget: bool = True) -> None:
+        """Remove what is left; `force`: end it first; `forget`: its directory, too."""
+        self._call("delete", *(["--force"] if force else []), check_name(id))
+        if forget:
+            self._forget(id)
 
     # --- what can be asked
 
