@@ -1,0 +1,92 @@
+"""Did it work?  What is heard of a runtime that fails, talks, or never ends."""
+
+import os
+import time
+
+import pytest
+from shims import Shims, err, out, shim_log
+
+from conman_lab.errors import LaunchFailed
+from conman_lab.linux import Exit
+
+
+@pytest.fixture
+def shims(runtime, bundle):
+    with Shims(runtime, bundle) as shims:
+        yield shims
+
+
+def test_a_failing_runtime_is_heard_in_its_own_words(shims):
+    with pytest.raises(LaunchFailed, match="executable file not found"):
+        shims.create("hello", "no-such-program")
+
+
+@pytest.mark.parametrize(
+    ("script", "words"),
+    [
+        ("echo no, not today >&2; exit 1", "^no, not today$"),
+        ("echo so; echo and so >&2; exit 1", "^so\nand so$|^and so\nso$"),
+        ("exit 3", "^the runtime ended, exit code 3, without a word$"),
+        ("kill -KILL $$", "^the runtime ended, killed by SIGKILL, without a word$"),
+        ("printf 'caf\\351' >&2; exit 1", "^caf\N{REPLACEMENT CHARACTER}$"),
+    ],
+)
+def test_whatever_a_runtime_says_as_it_fails_is_heard(shims, script, words):
+    with pytest.raises(LaunchFailed, match=words):
+        shims.create("hello", runtime=shims.creating_by(script))
+
+
+def test_a_runtime_that_is_no_program_is_told(shims):
+    runtime = shims.creating_by("")
+    runtime.program.chmod(0o600)
+    with pytest.raises(LaunchFailed, match=f"^{runtime.program}: Permission denied$"):
+        shims.create("hello", runtime=runtime)
+    runtime.program.unlink()
+    with pytest.raises(LaunchFailed, match=f"^{runtime.program}: No such file"):
+        shims.create("hello", runtime=runtime)
+
+
+FLOOD = "yes runc complains | head -c 10485760 >&2; echo >&2; echo the end >&2"
+
+
+def test_ten_mebibytes_of_complaints_are_heard_to_their_end(shims):
+    """A pipe holds 64 KiB: who does not read lets the runtime hang."""
+    with pytest.raises(LaunchFailed) as caught:
+        shims.create("hello", runtime=shims.creating_by(f"{FLOOD}; exit 1"))
+    words = str(caught.value)
+    assert words.endswith("runc compl\nthe end")
+    assert len(words) <= 8192
+
+
+def test_what_a_runtime_says_as_it_succeeds_is_told_and_is_not_the_container_s(shims):
+    script = f'{FLOOD}; exec "$RUNC" "$@"'
+    container, how = shims.run("hello", runtime=shims.creating_by(script))
+    assert how == Exit(code=0)
+    assert out(container) == b"Hello from a container\n"
+    assert err(container) == b""
+    assert "the runtime, creating: " in shim_log(container)
+    assert shim_log(container).endswith("runc compl\nthe end\n")
+
+
+HANGS = {
+    "itself": "exec sleep 600",
+    "with a child": "sleep 600; :",
+    "with a daemon": "setsid sh -c 'sleep 600; :' & sleep 600; :",
+    "and hears no signal": "trap '' TERM INT HUP QUIT; while :; do sleep 600; done",
+    "when the container is there": '"$RUNC" "$@"; sleep 600; :',
+}
+
+
+@pytest.mark.parametrize("script", HANGS.values(), ids=HANGS)
+def test_a_creation_that_hangs_is_ended_whole(shims, script, tmp_path):
+    """It holds a pipe of ours: when that ends, they all have."""
+    held = tmp_path / "held"
+    os.mkfifo(held)
+    ours = os.open(held, os.O_RDONLY | os.O_NONBLOCK)
+    runtime = shims.creating_by(f"exec 9>{held}\n{script}")
+    began_at = time.monotonic()
+    with pytest.raises(LaunchFailed, match=r"^not done after 0\.5 s, and so it was"):
+        shims.create("sleeper", runtime=runtime, deadline=0.5)
+    assert time.monotonic() - began_at < 5
+    assert os.read(ours, 1) == b""
+    os.close(ours)
