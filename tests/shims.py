@@ -2,6 +2,7 @@
 
 import os
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from itertools import count
@@ -72,7 +73,14 @@ class Shims:
 
     def __exit__(self, *error):
         for container in self.created:
-            delete(container)
+            if left_of(container):
+                delete(container)
+
+
+def at_a_time(count, task, things):
+    """Do it for each of them, so many at once; the results in their order."""
+    with ThreadPoolExecutor(count) as workers:
+        return [*workers.map(task, things)]
 
 
 def delete(container):
