@@ -38,7 +38,8 @@ def three_descriptors(trial: Trial) -> None:
 def sigpipe(trial: Trial) -> None:
     """A writer whose reader has gone is ended by SIGPIPE.
 
-    Python ignores it and conmon does, and execve(2) keeps what is ignored.
+    Python ignores it and so does conmon, and execve(2) keeps what is ignored.  runc
+    undoes that, because Go does; crun does not.
     """
     trial.begin("(yes; echo $? >/stage/word) | true")
     seen = trial.word()

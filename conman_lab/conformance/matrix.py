@@ -16,7 +16,7 @@ def matrix(verdicts: Sequence[Verdict]) -> str:
     """A row for each promise, in its group, and a column for each launcher."""
     names = list(dict.fromkeys(verdict.launcher for verdict in verdicts))
     cells = {(v.check.name, v.launcher): symbol(v) for v in verdicts}
-    width = max(len(verdict.check.name) for verdict in verdicts) + 2
+    width = max(len(verdict.check.name) for verdict in verdicts) + 4
     lines = [" " * width + "  ".join(names)]
     for title, group in GROUPS.items():
         tried = [check for check in group if (check.name, names[0]) in cells]

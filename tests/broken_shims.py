@@ -1,0 +1,285 @@
+"""Our shim, with one thing wrong: what a learner may well forget.
+
+Each is started as any shim is.  Before `main` runs it changes one thing in the rooms of
+the shim; the promises beside it are those that must notice.
+"""
+
+import sys
+from dataclasses import dataclass
+from textwrap import dedent
+
+from conman_lab.places import COURSE
+
+BOOT = """
+import sys
+sys.path.append(sys.argv.pop(1))
+from conman_lab import linux
+from conman_lab.shim import __main__ as shim, attach, exitfile, logs, loop, output
+from conman_lab.shim import reaper, spawn
+from conman_lab.stream import Stream
+import os
+nothing = lambda *args, **named: None
+{change}
+shim.main()
+"""
+
+
+@dataclass(frozen=True)
+class BrokenShim:
+    """What is wrong with it, as Python, and the promises that it breaks."""
+
+    name: str
+    change: str
+    breaks: tuple[str, ...]
+
+    @property
+    def program(self) -> tuple[str, ...]:
+        """Its command line."""
+        boot = BOOT.format(change=dedent(self.change))
+        return (sys.executable, "-I", "-S", "-c", boot, str(COURSE))
+
+
+BROKEN_SHIMS = (
+    BrokenShim(
+        "tells no exit",
+        "exitfile.ExitFile.write = nothing",
+        ("success", "killed", "before-start", "lost-exit"),
+    ),
+    BrokenShim(
+        "tells codes alone",
+        """
+        write = exitfile.ExitFile.write
+        told = lambda self, how: write(self, linux.Exit(code=how.status, at=how.at))
+        exitfile.ExitFile.write = told
+        """,
+        ("killed", "crashed", "out-of-memory"),
+    ),
+    BrokenShim(
+        "takes codes for signals",
+        """
+        def told(self, how):
+            signum = how.status - 128
+            write(self, linux.Exit(signal=signum) if signum > 0 else how)
+        write, exitfile.ExitFile.write = exitfile.ExitFile.write, told
+        """,
+        ("code-or-signal", "largest-code"),
+    ),
+    BrokenShim(
+        "tells no time",
+        """
+        to_json = exitfile.to_json
+        exitfile.to_json = lambda how: to_json(linux.Exit(how.code, how.signal, 0.0))
+        """,
+        ("exit-time",),
+    ),
+    BrokenShim(
+        "puts all down to memory",
+        """
+        from conman_lab.shim import oom
+        oom.OomCounter.killed = lambda self: True
+        """,
+        ("not-for-memory",),
+    ),
+    BrokenShim(
+        "adopts nobody", "linux.become_subreaper = nothing", ("somebody-stays",)
+    ),
+    BrokenShim(
+        "stays in our session",
+        "os.setsid = nothing",
+        ("own-session",),
+    ),
+    BrokenShim(
+        "goes by no name",
+        """
+        name_process = linux.name_process
+        linux.name_process = lambda title: name_process("somebody")
+        """,
+        ("known-by-name",),
+    ),
+    BrokenShim(
+        "forwards nothing",
+        "loop.forward_signals = nothing",
+        ("forwards",),
+    ),
+    BrokenShim(
+        "keeps something for its stdin",
+        """
+        dup2, zero = os.dup2, os.open("/dev/zero", os.O_RDONLY)
+        os.dup2 = lambda fd, target: dup2(fd if target else zero, target)
+        """,
+        ("keeper-s-stdio",),
+    ),
+    BrokenShim(
+        "drains nothing",  # and reads slowly, or all may come in time by luck
+        """
+        import time
+        pump = output.Output._pump
+        output.Output._pump = lambda self, stream: time.sleep(0.02) or pump(self, stream)
+        output.Output.drain, output.ROUNDS, output.CHUNK = nothing, 1, 512
+        """,
+        ("lost-tail", "last-words", "terminal-drained"),
+    ),
+    BrokenShim(
+        "waits for the end of file",
+        """
+        once = output.Output.drain  # the runtime's words, which have no such end
+        def drain(self):
+            once(self)
+            output.Output.drain = to_the_end
+        def to_the_end(self):
+            while self._open:
+                self._loop.run_once()
+        output.Output.drain = drain
+        """,
+        ("stray",),
+    ),
+    BrokenShim(
+        "mixes the streams",
+        """
+        write = logs.LogFile.write
+        logs.LogFile.write = lambda self, stream, chunk: write(self, Stream.STDOUT, chunk)
+        """,
+        ("streams-apart", "in-order"),
+    ),
+    BrokenShim(
+        "logs whole lines alone",
+        """
+        write = logs.LogFile.write
+        logs.LogFile.write = lambda self, *rest: rest[1] and write(self, *rest)
+        """,
+        ("no-final-newline", "prompt-at-once", "full-and-partial"),
+    ),
+    BrokenShim(
+        "strips lines",
+        """
+        full_lines = logs.full_lines
+        logs.full_lines = lambda text, head: full_lines(text.replace(b"\\r", b""), head)
+        """,
+        ("terminal-output",),
+    ),
+    BrokenShim(
+        "takes output for text",
+        """
+        write = logs.LogFile.write
+        def as_text(self, stream, chunk):
+            write(self, stream, chunk.decode(errors="replace").encode())
+        logs.LogFile.write = as_text
+        """,
+        ("all-bytes",),
+    ),
+    BrokenShim(
+        "has no clock",
+        "logs.Clock.now = lambda self: b'2001-01-01T00:00:00.000000000+00:00'",
+        ("times",),
+    ),
+    BrokenShim(
+        "writes its own kind of log",
+        "logs.Clock.now = lambda self: b'now'",
+        ("records",),
+    ),
+    BrokenShim(
+        "tells viewers no stream",
+        """
+        broadcast = attach.AttachServer.broadcast
+        merged = lambda self, stream, chunk: broadcast(self, Stream.STDOUT, chunk)
+        attach.AttachServer.broadcast = merged
+        """,
+        ("viewer-sees",),
+    ),
+    BrokenShim(
+        "has one viewer",
+        """
+        accept = attach.AttachServer._accept
+        attach.AttachServer._accept = lambda self: self._viewers or accept(self)
+        """,
+        ("viewers",),
+    ),
+    BrokenShim(
+        "sends too much at once",
+        "attach.MESSAGE = 16384",
+        ("viewer-sees-all",),
+    ),
+    BrokenShim(
+        "waits for its viewers",
+        """
+        import socket
+        setblocking = socket.socket.setblocking
+        blocking = lambda self, flag: setblocking(self, self.type & 2 == 0)
+        attach.allow_lag = lambda viewer: viewer.setblocking(True)
+        """,
+        ("viewer-sleeps",),
+    ),
+    BrokenShim(
+        "leaves its socket",
+        "attach.remove = nothing",
+        ("socket-goes",),
+    ),
+    BrokenShim(
+        "never goes",
+        """
+        import signal
+        close = attach.AttachServer.close
+        attach.AttachServer.close = lambda self: (close(self), signal.pause())
+        """,
+        ("keeper-goes",),
+    ),
+    BrokenShim(
+        "starts at once",
+        """
+        create_command = spawn.create_command
+        def run(options):
+            words = create_command(options)
+            words[words.index("create")] = "run"
+            return [*words[:-1], "--detach", words[-1]]
+        spawn.create_command = run
+        """,
+        ("waits-for-start",),
+    ),
+    BrokenShim(
+        "has words of its own",
+        """
+        from conman_lab.shim.protocol import Report
+        send = Report.send
+        ours = lambda self, fd: send(Report(self.pid, self.error and "no luck"), fd)
+        Report.send = ours
+        """,
+        ("in-own-words",),
+    ),
+    BrokenShim(
+        "hears the first death",
+        """
+        def first(pid, loop, reaper, deadline=None):
+            return wait_for(min(pid, *reaper_children()), loop, reaper, deadline)
+        from conman_lab.shim import parts
+        reap = reaper.Reaper.reap
+        def anybody(self):
+            while death := reaper._next_death():
+                watchers = [self._watchers.pop(pid) for pid in [*self._watchers]]
+                if not watchers:
+                    self._keep(*death)
+                for tell in watchers:
+                    tell(death[1])
+        reaper.Reaper.reap = anybody
+        """,
+        ("its-children",),
+    ),
+    BrokenShim(
+        "reaps its own alone",
+        """
+        def next_death():
+            for pid in reaper.children():
+                if pid in known:
+                    try:
+                        got, status = os.waitpid(pid, os.WNOHANG)
+                    except ChildProcessError:
+                        continue
+                    if got:
+                        return got, linux.Exit.from_wait_status(status)
+        known = set()
+        watch = reaper.Reaper.watch
+        reaper.Reaper.watch = lambda self, pid, tell: (known.add(pid), watch(self, pid, tell))
+        reaper._next_death = next_death
+        """,
+        ("orphans-reaped",),
+    ),
+)
