@@ -282,4 +282,47 @@ BROKEN_SHIMS = (
         """,
         ("orphans-reaped",),
     ),
+    BrokenShim(
+        "skips empty lines",
+        """
+        full_lines = logs.full_lines
+        def without(text, head):
+            while b"\\n\\n" in text:
+                text = text.replace(b"\\n\\n", b"\\n")
+            return full_lines(text, head)
+        logs.full_lines = without
+        """,
+        ("empty-lines",),
+    ),
+    BrokenShim(
+        "ends lines itself",
+        """
+        append = logs.LogFile._append
+        def ended(self, records):
+            append(self, bytes(records).replace(b"stdout P ", b"stdout F "))
+        logs.LogFile._append = ended
+        """,
+        ("long-line", "piecemeal", "no-final-newline"),
+    ),
+    BrokenShim(
+        "stops at the first end of file",
+        """
+        close = output.Output._close
+        def close_all(self, stream):
+            for each in list(self._open):
+                close(self, each)
+        output.Output._close = close_all
+        """,
+        ("stdout-closed",),
+    ),
+    BrokenShim(
+        "hands on a stdin that never ends",
+        "os.devnull = '/dev/ptmx'",
+        ("stdin-at-end",),
+    ),
+    BrokenShim(
+        "changes its priority, and its container's",
+        "open('/proc/self/oom_score_adj', 'w').write('500')",
+        ("out-of-memory-score",),
+    ),
 )
