@@ -5,6 +5,7 @@ Until the container is started they carry the runtime's words, and we need those
 are the reason if it fails.
 """
 
+from conman_lab.linux import Exit
 from conman_lab.stream import Stream
 
 from . import diary
@@ -32,7 +33,7 @@ def finish(
     how = wait_for(creating.runtime, loop, reaper, options.deadline)
     output.drain()
     if not how.ok:
-        raise CreationFailed(str(words) or f"the runtime ended, {how}, without a word")
+        raise CreationFailed(reason(how, str(words)))
     if creating.console and not loop.run_until(
         creating.console.has_come, options.deadline
     ):
@@ -41,3 +42,14 @@ def finish(
         diary.tell(f"the runtime, creating: {words}")
     with open(options.file("pid")) as pid_file:
         return int(pid_file.read()), output
+
+
+def reason(how: Exit, words: str) -> str:
+    """The runtime's own words; but of one that was killed they are not the reason.
+
+    >>> reason(Exit(signal=9), "parent closed synchronisation channel")
+    'the runtime ended, killed by SIGKILL: parent closed synchronisation channel'
+    """
+    if how.signal is None and words:
+        return words
+    return f"the runtime ended, {how}" + (f": {words}" if words else ", without a word")
