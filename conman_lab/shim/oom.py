@@ -13,10 +13,11 @@ class OomCounter:
     """The count of one container's cgroup; opened while we know that it is its own."""
 
     def __init__(self, pid: int) -> None:
-        path = memory_file(open(f"/proc/{pid}/cgroup").read())  # noqa: SIM115
         try:
+            with open(f"/proc/{pid}/cgroup") as cgroups:
+                path = memory_file(cgroups.read())
             self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        except OSError:  # no memory controller here: then nobody is killed for it
+        except OSError:  # it is dead already; or no memory controller, and no killer
             self._fd = -1
 
     def killed(self) -> bool:
