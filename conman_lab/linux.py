@@ -21,6 +21,8 @@ PR_SET_CHILD_SUBREAPER = 36
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_BIND, MS_REC = 1, 2, 4, 4096, 16384  # <sys/mount.h>
 MNT_DETACH = 2
 
+FALLOC_FL_KEEP_SIZE = 1  # <linux/falloc.h>
+
 IN_CREATE, IN_MOVED_TO, IN_MODIFY, IN_DELETE = 0x100, 0x80, 0x2, 0x200  # inotify(7)
 
 
@@ -129,6 +131,15 @@ def mount(source: str, target: str, kind: str, flags: int = 0, data: str = "") -
 def unmount(target: str, flags: int = MNT_DETACH) -> None:
     """Detach it, by default even if somebody still looks at it.  umount2(2)."""
     _check(_libc.umount2(target.encode(), flags), target)
+
+
+def reserve(fd: int, count: int) -> None:
+    """Take room on the disk for `count` bytes of a file that stays as it is.
+
+    OSError if there is none, or if the file system cannot.  fallocate(2).
+    """
+    room = ctypes.c_long(count)
+    _check(_libc.fallocate(fd, FALLOC_FL_KEEP_SIZE, ctypes.c_long(0), room), "room")
 
 
 def watch_directory(path: str, events: int = IN_CREATE | IN_MOVED_TO) -> int:
