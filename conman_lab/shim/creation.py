@@ -24,7 +24,7 @@ def finish(
     creating: Creating, options: Options, loop: Loop, reaper: Reaper
 ) -> tuple[int, Output]:
     """Wait for the container; its pid, and what it writes."""
-    output, words = Output(loop), Words()
+    output, words = Output(loop, diary.tell), Words()
     output.listen(words.hear)
     for target, pipe in creating.pipes.items():
         output.add(Stream(target + 1), pipe)

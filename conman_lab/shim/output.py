@@ -6,6 +6,7 @@ after the other.
 """
 
 import os
+import time
 from collections.abc import Callable
 from functools import partial
 
@@ -17,6 +18,8 @@ CHUNK = 64 * 1024  # bytes a read: all that a pipe holds, pipe(7)
 ROUNDS = 16  # reads before the other descriptors have their turn
 MOST = 1024 * 1024  # bytes that a pipe can be made to hold, fcntl(2), F_SETPIPE_SZ
 
+SILENT = 1.0  # seconds from a stream's end to its container's that are worth a word
+
 Listener = Callable[[Stream, bytes], object]
 
 
@@ -27,9 +30,10 @@ class Output:
     not be kept back.
     """
 
-    def __init__(self, loop: Loop) -> None:
-        self._loop = loop
+    def __init__(self, loop: Loop, complain: Callable[[str], object] = print) -> None:
+        self._loop, self._complain = loop, complain
         self._open: dict[Stream, int] = {}
+        self._ended_at: dict[Stream, float] = {}
         self._listeners: tuple[Listener, ...] = ()
         keep_freed_memory()
 
@@ -56,6 +60,10 @@ class Output:
             while more and taken < MOST and stream in self._open:
                 more = self._pump(stream)
                 taken += more
+        for stream, at in self._ended_at.items():
+            if (silent := time.monotonic() - at) >= SILENT:
+                name = stream.name.lower()
+                self._complain(f"nobody had its {name} open in the last {silent:.0f} s")
 
     def _pump(self, stream: Stream) -> int:
         """Move what is there, but let others have their turn; how many bytes it was."""
@@ -77,6 +85,7 @@ class Output:
         except OSError:  # EIO: nobody has the terminal open any more, pty(7)
             chunk = b""
         if not chunk:  # end of file: all writers have closed it
+            self._ended_at[stream] = time.monotonic()
             self._close(stream)
         return chunk
 
