@@ -103,10 +103,14 @@ class Case:
         called = [it.pid for it in everybody if f"--id={self.id}" in it.command]
         return (named or called)[0]
 
-    def runc(self):
-        """The shim's child: runc, or the script of that name."""
+    def runtimes(self):
+        """The shim's child: runc, or the script of that name; none before and after."""
         found = procfs.snapshot(children(self.shim())).values()
-        (pid,) = [it.pid for it in found if it.comm == "runc"]
+        return [it.pid for it in found if it.comm == "runc"]
+
+    def runc(self):
+        """While there is one."""
+        (pid,) = self.runtimes()
         return pid
 
     def container(self):
@@ -241,12 +245,13 @@ def test_whoever_is_killed_the_manager_hears_and_nothing_is_left(case, step, vic
     with creating(case):
         for arrive in arrivals:
             arrive(case)
-        pid = case.pid_of(victim)
+        pid, runtimes = case.pid_of(victim), case.runtimes()
         os.kill(pid, signal.SIGKILL)
         if victim == "container":
             case.stop.let_go()  # runc, or the script around it, is to see that
         heard = what_is_heard(case)
         assert is_as_told(heard, TABLE[step, victim]), heard
+        assert [each for each in runtimes if not ends(each)] == []
         container = case.shims.created[0]
         if isinstance(heard, LaunchFailed):
             assert left_of(container) == []  # even before it is deleted

@@ -180,6 +180,18 @@ def test_what_was_written_is_in_the_log_before_the_exit_file_appears(shims, dura
 # --- its end
 
 
+def test_what_was_written_to_a_terminal_is_in_the_log_before_the_exit_file_appears(
+    shims,
+):
+    """A read of it gives a few kilobytes at most, and then it seems to be empty."""
+    script = "i=0; while [ $((i += 1)) -le 2000 ]; do echo line $i; done; printf end"
+    for _ in range(5):
+        container, how = shims.run("shell", "sh", "-c", script)
+        assert how == Exit(code=0)
+        expected = b"".join(b"line %d\r\n" % number for number in range(1, 2001))
+        assert out(container) == expected + b"end"
+
+
 def test_every_exit_code_is_told(shims):
     """All 256, a container each."""
     seen = at_a_time(4, partial(code_of, shims), range(256))

@@ -115,6 +115,17 @@ def test_a_disk_that_stays_full_does_not_hide_the_end(start, disk):
     )
 
 
+def test_trouble_is_told_though_there_is_not_a_page_left(start, stop, disk):
+    container = start(f"$STOP; {lines(20)}; exit 3")
+    stop.wait()
+    fill(disk / "the rest")
+    stop.let_go()
+    assert container.wait(10) == Exit(code=3)
+    assert os.statvfs(disk).f_bfree == 0
+    assert "cannot write the log, and go on without: [Errno 28]" in shim_log(container)
+    assert "bytes of the log could not be written" in shim_log(container)
+
+
 def test_a_container_is_not_slowed_down_by_a_full_disk(start, disk):
     """It writes fifty megabytes into the void."""
     container = start("dd if=/dev/zero bs=1M count=50 2> /dev/null; exit 3")
