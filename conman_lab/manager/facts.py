@@ -1,0 +1,115 @@
+"""What has become of a container, as the files and the kernel tell it.
+
+    first process   exit file   shim      status
+    any             there       any       EXITED
+    lives           none        lives     CREATED while it waits at its fifo, RUNNING then
+    lives           none        gone      the same, but nobody will hear how it ends
+    gone            none        lives     as before: its shim is about to tell
+    gone            none        gone      UNKNOWN
+
+No runtime is asked: that is a program to start, 10 ms for each container.  A process is
+a pid and a start time, so the next one of that pid is not taken for it.
+"""
+
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from conman_lab.identity import Identity
+from conman_lab.linux import Exit
+from conman_lab.oci import Runtime
+from conman_lab.shim.exitfile import read_exit_file
+
+from .container import Container, Status
+from .store import Store
+
+NOBODY_HEARS = "its shim has died: how it ends will not be known"
+LOST = "its shim died before it did: how it ended is not known"
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is so, of one container."""
+
+    exit: Exit | None
+    lives: bool  # its first process
+    kept: bool  # its shim lives
+    waits: bool  # it has not been started
+    started_at: float | None
+
+    @property
+    def status(self) -> Status:
+        """The table above."""
+        if self.exit:
+            return Status.EXITED
+        if self.lives or self.kept:
+            return Status.CREATED if self.waits else Status.RUNNING
+        return Status.UNKNOWN
+
+    @property
+    def message(self) -> str:
+        """What is wrong."""
+        if self.exit or self.kept:
+            return ""
+        return NOBODY_HEARS if self.lives else LOST
+
+
+def look(container: Container, store: Store, runtime: Runtime) -> Container:
+    """The container as it is now."""
+    if not container.process:  # its state.json could not be read
+        return container
+    facts = gather(container, store, runtime)
+    return replace(
+        container,
+        status=facts.status,
+        exit=facts.exit,
+        started_at=facts.started_at,
+        message=facts.message,
+    )
+
+
+def gather(container: Container, store: Store, runtime: Runtime) -> Facts:
+    """Ask the files first, for there the shim has the last word."""
+    directory = store.directory(container.id)
+    exit = exit_of(directory)
+    shim = shim_of(directory)
+    kept = exit is None and shim is not None and shim.alive
+    lives = exit is None and first_process(container).alive
+    if exit is None and not kept:
+        exit = exit_of(directory)  # it may have told, and gone, since we looked
+    waits = fifo(runtime, container.id).exists()
+    started_at = _started_at(container.id, store, runtime)
+    return Facts(exit, lives, kept, waits, started_at)
+
+
+def exit_of(directory: Path) -> Exit | None:
+    """How it ended, if its shim has told; no learner's shim can make us fall."""
+    try:
+        return read_exit_file(directory / "exit")
+    except (ValueError, TypeError):
+        return None
+
+
+def shim_of(directory: Path) -> Identity | None:
+    """Its shim, living or dead."""
+    return Identity.read(directory / "shim.pid")
+
+
+def first_process(container: Container) -> Identity:
+    """As we wrote it down when it was created."""
+    pid, started_at, boot = container.process.split()
+    return Identity(int(pid), int(started_at), boot)
+
+
+def fifo(runtime: Runtime, id: str) -> Path:
+    """Where it waits for `start`, which removes it: runc's own idea of "created"."""
+    return runtime.root / id / "exec.fifo"
+
+
+def _started_at(id: str, store: Store, runtime: Runtime) -> float | None:
+    """When it was; if its manager died before it could note that, when the fifo went."""
+    noted = store.noted(id, "started")
+    if noted is None and not fifo(runtime, id).exists():
+        with suppress(OSError):  # ENOENT: the runtime knows nothing of it
+            return (runtime.root / id).stat().st_mtime
+    return noted
