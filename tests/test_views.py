@@ -17,10 +17,11 @@ from conman_lab import naive
 from conman_lab.lab import Lab
 from conman_lab.naive import Naive
 from conman_lab.observe import procfs
+from conman_lab.observe.words import LONGEST
 from conman_lab.shim.launch import Shim
 from conman_lab.views import diff, rows, show, tree
 from conman_lab.views.live import LiveTree
-from conman_lab.views.words import LONGEST, in_words
+from conman_lab.views.words import in_words
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 SLEEPER = "sh -c trap 'exit 0' TERM; echo asleep; sleep 2147483647 & wait"
