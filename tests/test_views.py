@@ -97,7 +97,7 @@ def test_the_same_life_twice_is_the_same_text_and_html(runtime, bundle):
         container = Naive(runtime).create(id, bundle().directory)
         created = tree(container)
         container.start()
-        eventually(lambda: "P2 sleep" in str(tree(container)))
+        eventually(lambda: "P2 sleep 2" in str(tree(container)))
         started = tree(container)
         container.delete()
         return [

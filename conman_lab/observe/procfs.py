@@ -9,6 +9,9 @@ No system call lists the processes.  There is proc(5), a directory for each of t
   below, of everybody's stat; that is 6 us each, proc_pid_stat(5).
 - The name in stat is anything that a program has made of it, blanks and parentheses
   included, so what follows it is found from the end.
+- In the middle of execve(2) a process has its new name and no command line yet, for
+  microseconds, or 30 ms if the scheduler takes its turn just then.  Who waits for a
+  program waits for its arguments.
 """
 
 import os
