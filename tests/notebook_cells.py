@@ -16,6 +16,12 @@ def is_cell(item) -> bool:
     return isinstance(item, IPyNbCell)
 
 
+def failed_notebooks(items) -> set[str]:
+    """The names of those that have stopped at a cell, and did not close their labs."""
+    stopped = [item for item in items if is_cell(item) and FAILED in item.parent.stash]
+    return {item.path.stem for item in stopped}
+
+
 def pytest_configure(config):
     """Set nbval up.  It opens a /dev/null for each kernel's stderr and never closes it."""
     config.addinivalue_line("filterwarnings", NBVAL_LEAKS)

@@ -21,11 +21,11 @@ import pytest
 from conman_lab import places
 from conman_lab.identity import Identity
 from conman_lab.lab.clean import clean
-from conman_lab.lab.registry import registries
+from conman_lab.lab.registry import Registry, registries
 from conman_lab.oci import cgroups
 
 from .eventually import eventually
-from .notebook_cells import is_cell
+from .notebook_cells import failed_notebooks, is_cell
 
 STRICT = os.environ.get("CONMAN_LAB_STRICT") == "1"
 LEFT = pytest.StashKey[list[str]]()
@@ -69,6 +69,8 @@ def pytest_runtest_makereport(item, call):
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session):
     ours = session.config.stash[CGROUP]
+    for name in failed_notebooks(session.items):  # it has failed; that is said already
+        clean(Registry.of(name))
     with suppress(AssertionError):  # kernels and browsers need a moment to end
         eventually(lambda: not _left(ours), timeout=3)
     session.config.stash[LEFT] = left = _left(ours)

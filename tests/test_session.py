@@ -100,6 +100,26 @@ def test_a_skip_is_a_failure_only_when_strict(project, strict):
     assert "left behind" not in said
 
 
+@pytest.mark.needs_runc
+@pytest.mark.parametrize(("last", "is_told"), [("1 / 0", False), ("'open'", True)])
+def test_a_lab_left_open_is_told_unless_its_notebook_failed(project, last, is_told):
+    """A cell that failed is said once; its lab is ended, and not complained of."""
+    notebook = v4.new_notebook()
+    opens = (
+        'from conman_lab.lab import Lab; pid = Lab("00-open").start("sleep", "9").pid'
+    )
+    for number, source in enumerate([opens, last]):
+        cell = v4.new_code_cell(source, id=f"c{number}", execution_count=number + 1)
+        notebook.cells.append(cell)
+    data = {"text/plain": last}
+    notebook.cells[-1].outputs = [v4.new_output("execute_result", data)]
+    nbformat.write(notebook, project / "00-open.ipynb")
+    status, said = run(project, "--nbval", "00-open.ipynb")
+    assert status == 1
+    assert ("left behind by the tests" in said) == is_told
+    assert ("cgroup" in said.partition("left behind")[2]) == is_told
+
+
 def test_cells_have_names_and_keep_their_order(project):
     """Under a seed that shuffles; and after a failure the rest is not tried."""
     notebook = v4.new_notebook()
