@@ -69,6 +69,9 @@ class Restart:
     limit: int = 0
 
 
+NEVER = Restart()
+
+
 @dataclass(frozen=True)
 class Limits:
     """At most so many bytes, processes, processors.  None: as the bundle has it."""
@@ -76,6 +79,9 @@ class Limits:
     memory: int | None = None
     pids: int | None = None
     cpus: float | None = None
+
+
+UNLIMITED = Limits()
 
 
 @dataclass(frozen=True)
