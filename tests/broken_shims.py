@@ -226,12 +226,12 @@ BROKEN_SHIMS = (
     BrokenShim(
         "starts at once",
         """
-        create_command = spawn.create_command
+        runtime_command = spawn.create_command
         def run(options):
-            words = create_command(options)
+            words = runtime_command(options)
             words[words.index("create")] = "run"
             return [*words[:-1], "--detach", words[-1]]
-        spawn.create_command = run
+        spawn.runtime_command = run
         """,
         ("waits-for-start",),
     ),

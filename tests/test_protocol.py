@@ -23,7 +23,13 @@ OPTIONS = st.builds(
     runtime=WORDS,
     root=WORDS,
     directory=WORDS,
+    exec=st.booleans(),
     terminal=st.booleans(),
+    rows=st.integers(),
+    columns=st.integers(),
+    stdin=st.booleans(),
+    stdin_once=st.booleans(),
+    viewer=st.integers(),
     log_size=st.integers(),
     deadline=st.floats(allow_nan=False),
     durable=st.booleans(),
@@ -66,7 +72,9 @@ def test_a_field_is_a_flag():
 def test_a_switch_that_is_not_given_is_off():
     given = Options.from_argv(REQUIRED)
     switches = [name for name, v in fields(given).items() if isinstance(v, bool)]
-    assert switches == ["terminal", "durable", "debug"]
+    assert switches == [
+        *("exec", "terminal", "stdin", "stdin_once", "durable", "debug")
+    ]
     assert not any(getattr(given, name) for name in switches)
 
 

@@ -29,7 +29,8 @@ from conman_lab.identity import Identity
 from conman_lab.linux import Exit
 from conman_lab.oci import Bundle, Runtime
 from conman_lab.oci.runtime import last_words
-from conman_lab.shim.launch import ShimContainer, wait_for_end
+from conman_lab.shim.kept import wait_for_end
+from conman_lab.shim.launch import ShimContainer
 
 SYNC_PIPE, START_PIPE = "_OCI_SYNCPIPE", "_OCI_STARTPIPE"
 

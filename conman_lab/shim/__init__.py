@@ -15,5 +15,11 @@ console.py   the terminal, received from the runtime
 oom.py       was it the kernel's out-of-memory killer?
 diary.py     shim.log: what the shim has to say about itself
 exitfile.py  how it ended, whole or not at all
-launch.py    the manager's side, and the launcher `Shim`
+
+and the manager's side:
+
+launch.py    start a shim, hear its report; and the launcher `Shim`
+kept.py      what has a shim, and the files that tell of it
+exec.py      a command more in a container: a shim with another verb
+viewer.py    look at it, and type
 """

@@ -47,7 +47,7 @@ def main() -> None:
         loop.on_signal(parts.SIGCHLD, reaper.reap)
         exit_file = parts.ExitFile(options.file("exit"))
         log = parts.LogFile(options.file("log"), options.log_size, complain=diary.tell)
-        attach = parts.AttachServer(loop, options.directory, diary.tell)
+        attach = parts.AttachServer(loop, options.directory, diary.tell, options.viewer)
         container, output = parts.finish(creating, options, loop, reaper)
         output.listen(log.write, attach.broadcast)
         oom = parts.OomCounter(container)
@@ -80,10 +80,13 @@ def take_sync_pipe() -> int:
 def take_options(sync_pipe: int) -> Options:
     """What the manager asks for; if that makes no sense it hears so."""
     try:
-        return Options.from_argv(sys.argv[1:])
-    except ValueError as error:
+        options = Options.from_argv(sys.argv[1:])
+        if options.viewer >= 0:
+            os.set_inheritable(options.viewer, False)
+    except (ValueError, OSError) as error:  # EBADF: there is no such viewer
         Report(error=str(error)).send(sync_pipe)
         sys.exit(str(error))
+    return options
 
 
 def detach(options: Options) -> None:
@@ -98,7 +101,7 @@ def detach(options: Options) -> None:
     os.dup2(null, 1)
     os.close(null)
     diary.keep(options.file("shim.log"))
-    linux.name_process(f"shim:{options.id}")
+    linux.name_process(options.title)
     identity = str(Identity.of(os.getpid()))
     write_atomically(options.file("shim.pid"), identity.encode(), durable=False)
 

@@ -23,12 +23,18 @@ SO_SNDBUFFORCE = 32  # socket(7); not in Python's socket module
 class AttachServer:
     """Copies output to every viewer.
 
+    The `first` is a descriptor, and was there before us: it misses nothing.
+
     The log is the record and a viewer only looks on: one that does not keep up is
     dropped, and the container never waits for it.
     """
 
     def __init__(
-        self, loop: Loop, directory: str, complain: Callable[[str], object] = print
+        self,
+        loop: Loop,
+        directory: str,
+        complain: Callable[[str], object] = print,
+        first: int = -1,
     ) -> None:
         self._loop, self._directory, self._complain = loop, directory, complain
         self._viewers: set[socket.socket] = set()
@@ -36,6 +42,8 @@ class AttachServer:
         self._listener = listen(directory, "attach", socket.SOCK_SEQPACKET)
         self._listening = True
         loop.on_readable(self._listener.fileno(), self._accept)
+        if first >= 0:
+            self._let_in(socket.socket(fileno=first))
 
     def broadcast(self, stream: Stream, chunk: bytes) -> None:
         """Send it to all viewers, in messages that they can take."""
@@ -69,7 +77,10 @@ class AttachServer:
         except OSError as error:  # EMFILE, ENFILE
             self._complain(f"cannot let a viewer in: {error}")
             self._turn_away()
-            return
+        else:
+            self._let_in(viewer)
+
+    def _let_in(self, viewer: socket.socket) -> None:
         viewer.setblocking(False)
         allow_lag(viewer)
         self._viewers.add(viewer)

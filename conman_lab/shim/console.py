@@ -24,16 +24,20 @@ class Console:
         self.master: int | None = None
         self._listener = listen(directory, "console", socket.SOCK_STREAM)
 
-    def connect(self, loop: Loop, output: Output) -> None:
-        """When it comes, read it as the container's stdout."""
-        came = partial(self._receive, loop, output)
-        loop.on_readable(self._listener.fileno(), came)
+    def connect(self, loop: Loop) -> None:
+        """Take it when it comes."""
+        loop.on_readable(self._listener.fileno(), partial(self._receive, loop))
 
     def has_come(self) -> bool:
         """We have it."""
         return self.master is not None
 
-    def _receive(self, loop: Loop, output: Output) -> None:
+    def let_speak(self, output: Output) -> None:
+        """From now on it is the container's stdout."""
+        assert self.master is not None
+        output.add(Stream.STDOUT, self.master)
+
+    def _receive(self, loop: Loop) -> None:
         """One message with one descriptor; its text is the terminal's name."""
         runtime, _ = self._listener.accept()
         with runtime:
@@ -42,4 +46,3 @@ class Console:
         loop.forget(self._listener.fileno())
         self._listener.close()
         os.unlink(f"{self._directory}/console")
-        output.add(Stream.STDOUT, self.master)

@@ -1,4 +1,4 @@
-"""Did it work?  The end of `runc create`, its words, and its deadline.
+"""Did it work?  The end of `runc create` or `exec`, its words, and its deadline.
 
 runc hands its own stdio on to the container, so the pipes that we gave it outlive it.
 Until the container is started they carry the runtime's words, and we need those: they
@@ -23,25 +23,45 @@ class CreationFailed(Exception):
 def finish(
     creating: Creating, options: Options, loop: Loop, reaper: Reaper
 ) -> tuple[int, Output]:
-    """Wait for the container; its pid, and what it writes."""
+    """Wait for the container, or the exec'd command; its pid, and what it writes."""
     output, words = Output(loop, diary.tell), Words()
     output.listen(words.hear)
-    for target, pipe in creating.pipes.items():
-        output.add(Stream(target + 1), pipe)
-    if creating.console:
-        creating.console.connect(loop, output)
-    how = wait_for(creating.runtime, loop, reaper, options.deadline)
-    output.drain()
+    if not options.exec:
+        hear(creating, output)
+    how = end_of_runtime(creating, options, loop, reaper)
+    if options.exec:
+        # A command runs at once, and may have written before its runtime has ended.
+        # Whose words are in the pipe?  That we know now, and not before.
+        hear(creating, output)
+    if not (options.exec and how.ok):
+        output.drain()
     if not how.ok:
         raise CreationFailed(reason(how, str(words)))
-    if creating.console and not loop.run_until(
-        creating.console.has_come, options.deadline
-    ):
-        raise CreationFailed("the runtime has made no terminal")
     if str(words):
         diary.tell(f"the runtime, creating: {words}")
+    if creating.console:
+        creating.console.let_speak(output)
     with open(options.file("pid")) as pid_file:
         return int(pid_file.read()), output
+
+
+def hear(creating: Creating, output: Output) -> None:
+    """Read what the runtime was given for its stdout and stderr."""
+    for target, pipe in creating.pipes.items():
+        output.add(Stream(target + 1), pipe)
+
+
+def end_of_runtime(
+    creating: Creating, options: Options, loop: Loop, reaper: Reaper
+) -> Exit:
+    """How it ended; and a terminal has come, if there was to be one."""
+    console = creating.console
+    if console:
+        console.connect(loop)
+    how = wait_for(creating.runtime, loop, reaper, options.deadline)
+    if console and how.ok and not loop.run_until(console.has_come, options.deadline):
+        raise CreationFailed("the runtime has made no terminal")
+    return how
 
 
 def reason(how: Exit, words: str) -> str:

@@ -6,27 +6,23 @@ directories, no environment variables of Python's.
 """
 
 import os
-import select
 import signal
+import socket
 import subprocess
 import sys
-import time
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import rmtree
 
-from conman_lab import linux
-from conman_lab.errors import ExitLost, LabError, LaunchFailed
-from conman_lab.identity import Identity
-from conman_lab.linux import Exit
+from conman_lab.errors import LabError, LaunchFailed
 from conman_lab.oci import Bundle, Runtime, cgroups
 from conman_lab.places import COURSE
-from conman_lab.stream import Stream
+from conman_lab.record import changed
 
-from .exitfile import read_exit_file
-from .logs import read_log
+from .kept import Kept
 from .protocol import SYNC_PIPE, Options, Report
+from .viewer import KIND, Viewer
 
 BOOT = (
     "import sys; sys.path.append(sys.argv.pop(1)); "
@@ -38,6 +34,7 @@ OUR_SHIM = (sys.executable, "-I", "-S", "-c", BOOT, str(COURSE))
 def launch(options: Options, program: tuple[str, ...] = OUR_SHIM) -> int:
     """Create the container under a new shim; return its pid, for `start` to wake.
 
+    An exec'd command does not wait, it runs at once.
     LaunchFailed in the runtime's words, or that the shim has died.
     """
     ours, theirs = os.pipe()
@@ -46,7 +43,7 @@ def launch(options: Options, program: tuple[str, ...] = OUR_SHIM) -> int:
             subprocess.run(
                 [*program, *options.to_argv()],
                 env={**os.environ, SYNC_PIPE: str(theirs)},
-                pass_fds=[theirs],
+                pass_fds=[fd for fd in (theirs, options.viewer) if fd >= 0],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=shim_log,
@@ -60,6 +57,24 @@ def launch(options: Options, program: tuple[str, ...] = OUR_SHIM) -> int:
     if report.pid is None:
         raise LaunchFailed(report.error)
     return report.pid
+
+
+def launch_watched(
+    options: Options, program: tuple[str, ...] = OUR_SHIM
+) -> tuple[int, Viewer]:
+    """Launch it with a viewer that is there before the first byte is written.
+
+    Whoever connects later may miss what an exec'd command has written; conmon makes it
+    wait for that, by a second read of its start pipe.  Ours brings its viewer along.
+    """
+    ours, theirs = socket.socketpair(socket.AF_UNIX, KIND)
+    with theirs:
+        try:
+            pid = launch(changed(options, viewer=theirs.fileno()), program)
+        except BaseException:
+            ours.close()
+            raise
+    return pid, Viewer(ours, Path(options.directory))
 
 
 @dataclass(frozen=True)
@@ -106,88 +121,34 @@ class Shim:
         )
 
 
-class ShimContainer:
-    """A container, and the files in which its shim tells of it.
-
-    It holds nothing open: another process can make the same object tomorrow.
-    """
+class ShimContainer(Kept):
+    """A container under a shim."""
 
     def __init__(self, runtime: Runtime, id: str) -> None:
-        self._runtime, self.id = runtime, id
-        self.directory = runtime.home / "containers" / id
-        self.log = self.directory / "log"
-        self.attach_socket = self.directory / "attach"
-
-    @property
-    def pid(self) -> int:
-        """The container's first process; the runtime has written it down."""
-        return int((self.directory / "pid").read_text())
-
-    @property
-    def shim(self) -> Identity | None:
-        """The shim, living or dead; None if it has never come so far."""
-        return Identity.read(self.directory / "shim.pid")
-
-    @property
-    def keeper(self) -> int | None:
-        """The shim's pid, as long as it lives."""
-        return self.shim.pid if self.shim and self.shim.alive else None
+        super().__init__(id, runtime.home / "containers" / id)
+        self._runtime = runtime
 
     def start(self) -> None:
         """Let its command begin."""
         self._runtime.start(self.id)
 
-    def output(self, stream: Stream) -> bytes:
-        """Read the log: nobody has to be waited for."""
-        return read_log(self.log)[stream]
-
     def kill(self, signum: int) -> None:
         """Send a signal to its first process."""
         self._runtime.kill(self.id, signum)
 
-    def wait(self, timeout: float) -> Exit:
-        """Wait for the shim to end: the exit file is there then, or never will be.
-
-        A pidfd is readable when its process has ended, pidfd_open(2), so this does not
-        poll.  The exit file comes a little earlier, and inotify(7) tells of it.
-        """
-        if not wait_for_end(self.directory, self.shim, timeout):
-            raise TimeoutError(f"{self.id} did not end in {timeout:g} s")
-        how = read_exit_file(self.directory / "exit")
-        if how is None:
-            raise ExitLost(f"the shim of {self.id} died before its container")
-        return how
-
     def delete(self) -> None:
-        """End it, wait for its shim, and leave nothing of both behind."""
+        """End it, wait for its shim, and leave nothing of both behind.
+
+        With it end the commands that were exec'd in it, and their shims.
+        """
         group = f"{self._runtime.cgroup_parent}/{self.id}"
         cgroups.thaw(group)
         with suppress(LabError, OSError):  # ENOENT: the runtime itself has gone
             self._runtime.kill(self.id, signal.SIGKILL)
-        if self.shim and not self.shim.wait(timeout=5):
-            self.shim.signal(signal.SIGKILL)
+        self.wait_for_shim(timeout=5)
         with suppress(LabError, OSError):
             self._runtime.delete(self.id, force=True)
         cgroups.end(group)
+        for place in self.directory.glob("execs/*"):
+            Kept(place.name, place).wait_for_shim(timeout=5)
         rmtree(self.directory, ignore_errors=True)
-
-
-def wait_for_end(directory: Path, shim: Identity | None, timeout: float) -> bool:
-    """Wait for an exit file in `directory`, or for the shim's death without one."""
-    exit_file = directory / "exit"
-    with ExitStack() as stack:
-        news = linux.watch_directory(str(directory))
-        stack.callback(os.close, news)
-        if exit_file.exists() or shim is None or not shim.alive:
-            return True
-        death = os.pidfd_open(shim.pid)
-        stack.callback(os.close, death)
-        ends_at = time.monotonic() + timeout
-        while not exit_file.exists() and shim.alive:
-            left = ends_at - time.monotonic()
-            if left <= 0:
-                return False
-            select.select([news, death], [], [], left)
-            with suppress(BlockingIOError):
-                os.read(news, 4096)
-    return True

@@ -19,17 +19,18 @@ class OomCounter:
             self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         except OSError:  # it is dead already; or no memory controller, and no killer
             self._fd = -1
+        self._before = self._kills()  # an exec comes late, and those are not its own
 
     def killed(self) -> bool:
         """The kernel has killed one of its processes, to have memory."""
+        return self._kills() > self._before
+
+    def _kills(self) -> int:
         try:
             words = os.pread(self._fd, 4096, 0).split()
         except OSError:  # ENODEV: the cgroup was removed.  EBADF: see above.
-            return False
-        return (
-            dict(zip(words[::2], words[1::2], strict=False)).get(b"oom_kill", b"0")
-            != b"0"
-        )
+            return 0
+        return int(dict(zip(words[::2], words[1::2], strict=False)).get(b"oom_kill", 0))
 
 
 def memory_file(cgroups: str) -> str:

@@ -38,15 +38,30 @@ class Options:
     runtime: str  # the OCI runtime's program, as /usr/sbin/runc
     root: str  # its state directory
     directory: str  # the container's; `bundle` is in it already
-    terminal: bool = False  # the bundle wants one
+    exec: bool = False  # `runtime exec` in the container `id`, not `runtime create`
+    terminal: bool = False  # the bundle, or process.json, wants one
+    rows: int = 0  # the terminal's first size; 0: as it is
+    columns: int = 0
+    stdin: bool = False  # a pipe that viewers type into, not /dev/null
+    stdin_once: bool = False  # and at its end when the first who typed has finished
+    viewer: int = -1  # a socket that the shim inherits: it sees the first byte, too
     log_size: int = 0  # bytes the log may grow to; 0: as it likes
     deadline: float = 30.0  # seconds that the creation may take
     durable: bool = True  # the log is on the disk before the exit is told
     debug: bool = False  # the runtime talks
 
     def file(self, name: str) -> str:
-        """One of: bundle pid shim.pid shim.log runtime.log log attach exit."""
+        """One of: bundle pid shim.pid shim.log runtime.log log attach ctl exit.
+
+        An exec has a process.json in place of the bundle.
+        """
         return f"{self.directory}/{name}"
+
+    @property
+    def title(self) -> str:
+        """What ps(1) calls the shim: `shim:web`, and of an exec in it `shim:web/1`."""
+        command = f"/{os.path.basename(self.directory)}" if self.exec else ""
+        return f"shim:{self.id}{command}"
 
     def to_argv(self) -> list[str]:
         """As flags: `--id=web --terminal`."""

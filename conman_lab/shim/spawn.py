@@ -1,4 +1,4 @@
-"""How `runc create` is started: the pipes, and what must be so before the exec.
+"""How `runc create`, or `runc exec`, is started: the pipes, and what must be so before.
 
 This room imports little, because until the runtime runs every import is waited for; and
 afterwards it needs 30 ms, in which the shim imports the rest.
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @record
 class Creating:
-    """`runc create`, under way."""
+    """`runc create`, or `runc exec`, under way."""
 
     runtime: int  # its pid
     pipes: dict[int, int]  # what we read of its stdout, 1, and its stderr, 2
@@ -25,7 +25,7 @@ class Creating:
 
 
 def spawn_runtime(options: Options) -> Creating:
-    """Start `runc create`; what it writes, and later the container, comes to us."""
+    """Start the runtime; what it writes, and later the container, comes to us."""
     null = os.open(os.devnull, os.O_RDWR)
     pipes = {target: os.pipe() for target in (1, 2)}
     stdio = {0: null} | {target: pipe[1] for target, pipe in pipes.items()}
@@ -61,18 +61,21 @@ def become_runtime(options: Options, stdio: dict[int, int], shim: int) -> None:
         linux.restore_signal(linux.SIGPIPE)  # Python ignores it; `yes` must not
         for target, fd in stdio.items():
             os.dup2(fd, target)
-        os.execv(options.runtime, create_command(options))
+        os.execv(options.runtime, runtime_command(options))
     except OSError as error:  # ENOENT, EACCES: no such program
         os.write(2, f"{options.runtime}: {error.strerror}".encode())
     finally:
         os._exit(127)
 
 
-def create_command(options: Options) -> list[str]:
-    """The runtime's command line."""
+def runtime_command(options: Options) -> list[str]:
+    """The runtime's command line: an exec differs from a container in the verb alone."""
     log = ["--log", options.file("runtime.log"), "--log-format", "json"]
     debug = ["--debug"] if options.debug else []
-    command = [options.runtime, *debug, *log, "--root", options.root, "create"]
-    files = ["--bundle", options.file("bundle"), "--pid-file", options.file("pid")]
+    command = [options.runtime, *debug, *log, "--root", options.root]
+    if options.exec:
+        verb = ["exec", "--detach", "--process", options.file("process.json")]
+    else:
+        verb = ["create", "--bundle", options.file("bundle")]
     console = ["--console-socket", options.file("console")] if options.terminal else []
-    return [*command, *files, *console, options.id]
+    return [*command, *verb, "--pid-file", options.file("pid"), *console, options.id]
