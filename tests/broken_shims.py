@@ -14,8 +14,8 @@ BOOT = """
 import sys
 sys.path.append(sys.argv.pop(1))
 from conman_lab import linux
-from conman_lab.shim import __main__ as shim, attach, exitfile, logs, loop, output
-from conman_lab.shim import reaper, spawn
+from conman_lab.shim import __main__ as shim, appender, attach, exitfile, logs, loop
+from conman_lab.shim import output, reaper, spawn
 from conman_lab.stream import Stream
 import os
 nothing = lambda *args, **named: None
@@ -26,11 +26,15 @@ shim.main()
 
 @dataclass(frozen=True)
 class BrokenShim:
-    """What is wrong with it, as Python, and the promises that it breaks."""
+    """What is wrong with it, as Python, and the promises that it breaks.
+
+    `keeps` is one that has nothing to do with that: the shim is wrong, not dead.
+    """
 
     name: str
     change: str
     breaks: tuple[str, ...]
+    keeps: str = "becomes-command"
 
     @property
     def program(self) -> tuple[str, ...]:
@@ -234,6 +238,7 @@ BROKEN_SHIMS = (
         spawn.runtime_command = run
         """,
         ("waits-for-start",),
+        keeps="in-own-words",
     ),
     BrokenShim(
         "has words of its own",
@@ -248,10 +253,6 @@ BROKEN_SHIMS = (
     BrokenShim(
         "hears the first death",
         """
-        def first(pid, loop, reaper, deadline=None):
-            return wait_for(min(pid, *reaper_children()), loop, reaper, deadline)
-        from conman_lab.shim import parts
-        reap = reaper.Reaper.reap
         def anybody(self):
             while death := reaper._next_death():
                 watchers = [self._watchers.pop(pid) for pid in [*self._watchers]]
@@ -297,10 +298,10 @@ BROKEN_SHIMS = (
     BrokenShim(
         "ends lines itself",
         """
-        append = logs.LogFile._append
+        append = appender.Appender.append
         def ended(self, records):
             append(self, bytes(records).replace(b"stdout P ", b"stdout F "))
-        logs.LogFile._append = ended
+        appender.Appender.append = ended
         """,
         ("long-line", "piecemeal", "no-final-newline"),
     ),

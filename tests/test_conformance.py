@@ -95,6 +95,13 @@ def test_a_shim_that_is_wrong_is_noticed(runtime, try_on, broken, name):
     assert not verdict.kept, verdict
 
 
+@pytest.mark.parametrize("broken", BROKEN_SHIMS, ids=lambda it: it.name)
+def test_a_shim_that_is_wrong_is_wrong_in_one_thing(runtime, try_on, broken):
+    """Or it would be noticed for a slip in its own change, which says nothing."""
+    verdict = try_on(broken.keeps, Shim(runtime, broken.program, name="wrong"))
+    assert verdict.kept, verdict
+
+
 # --- what a promise is
 
 
