@@ -1,13 +1,17 @@
 """Did it work?  What is heard of a runtime that fails, talks, or never ends."""
 
 import os
+import subprocess
+import sys
 import time
 
 import pytest
+from apart import FIND_US
 from shims import Shims, err, out, shim_log
 
 from conman_lab.errors import LaunchFailed
 from conman_lab.linux import Exit
+from conman_lab.shim.launch import OUR_SHIM
 
 
 @pytest.fixture
@@ -34,6 +38,14 @@ def test_a_failing_runtime_is_heard_in_its_own_words(shims):
 def test_whatever_a_runtime_says_as_it_fails_is_heard(shims, script, words):
     with pytest.raises(LaunchFailed, match=words):
         shims.create("hello", runtime=shims.creating_by(script))
+
+
+def test_a_manager_that_ignores_its_children_hears_of_a_failure_too(shims):
+    """An ignored SIGCHLD is inherited, and then the kernel keeps no exits: wait(2)."""
+    deaf = ("/usr/bin/env", "--ignore-signal=CHLD", *OUR_SHIM)
+    runtime = shims.creating_by("echo no, not today >&2; exit 1")
+    with pytest.raises(LaunchFailed, match=r"^no, not today$"):
+        shims.create("hello", program=deaf, runtime=runtime, deadline=5)
 
 
 def test_a_runtime_that_is_no_program_is_told(shims):
@@ -90,3 +102,17 @@ def test_a_creation_that_hangs_is_ended_whole(shims, script, tmp_path):
     assert time.monotonic() - began_at < 5
     assert os.read(ours, 1) == b""
     os.close(ours)
+
+
+ORPHANED = """
+from conman_lab.shim.protocol import Options
+from conman_lab.shim.spawn import become_runtime
+become_runtime(Options("web", "/bin/true", "/", "/"), {}, int(sys.argv[1]))
+"""
+
+
+@pytest.mark.parametrize(("shim", "status"), [(os.getpid(), 0), (1, 1)])
+def test_a_runtime_whose_shim_has_died_already_does_nothing(shim, status):
+    """Between fork(2) and PR_SET_PDEATHSIG; [runtime] is given the pid of [shim]."""
+    command = [sys.executable, "-c", FIND_US + ORPHANED, str(shim)]
+    assert subprocess.run(command).returncode == status

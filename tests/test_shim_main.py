@@ -110,10 +110,15 @@ def test_it_is_a_daemon(shims):
 
 
 def test_it_holds_what_it_needs(shims):
-    """Its own shim.log as stderr; nothing of its manager's, the sync pipe least of all."""
+    """Its own shim.log as stderr; nothing of its manager's, the sync pipe least of all.
+
+    Other managers may give it other things than we do for its stdin and stdout.
+    """
     mine, theirs = os.pipe()
     os.set_inheritable(theirs, True)
-    container = shims.create("sleeper")
+    generous = 'exec "$@" </dev/zero >/dev/full'
+    program = ("/bin/sh", "-c", generous, "sh", *OUR_SHIM)
+    container = shims.create("sleeper", program=program)
     os.close(theirs)
     fds = opened(container.keeper)
     assert fds[0] == fds[1] == "/dev/null"
