@@ -184,6 +184,7 @@ def test_whether_it_runs_or_sleeps_is_not_told():
         ("runc run --bundle /var/lib/lab/web web", "runc run --bundle …/web web"),
         ("/usr/bin/python3.11 -m http.server", "python -m http.server"),
         ("/a/b/python -m ipykernel_launcher -f /x/k-1.json", "python -m ipykernel_launcher"),
+        ("/a/b/python -P -m conman_lab.lab.kernel -f k", "python -m ipykernel_launcher"),
         ("-bash", "-bash"),
         ("cat /etc/passwd --to=/a/b/c.json", "cat /etc/passwd --to=…/c.json"),
         ("curl http://host/a/b/c", "curl http://host/a/b/c"),

@@ -12,6 +12,7 @@ import re
 
 LONGEST = 70  # characters; more would scroll sideways
 RUNTIMES = ("runc", "crun")
+KERNELS = {"ipykernel_launcher", "conman_lab.lab.kernel"}  # the second by sudo
 VERBS = (
     *("init", "create", "start", "run", "state", "list", "kill", "delete", "exec"),
     *("pause", "resume", "ps", "events", "features"),
@@ -30,7 +31,7 @@ def in_words(command: tuple[str, ...]) -> str:
     program = re.sub(r"^-?(python|pypy)[\d.]*$", r"\1", os.path.basename(program))
     if program in RUNTIMES:
         words = _from_verb(words)
-    if "ipykernel_launcher" in words:
+    if KERNELS & {*words}:
         words = ["-m", "ipykernel_launcher"]  # and a file that is new with every kernel
     line = " ".join([program, *map(without_place, words)])
     return _cut(CONTROL.sub(_escape, line))
