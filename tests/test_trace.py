@@ -1,10 +1,13 @@
 """A trace is data: what is told of it, and that nothing is lost on the way to a file."""
 
+from pathlib import Path
+
 import pytest
 
 from conman_lab.linux import Exit
 from conman_lab.observe.trace import Event, Kind, Mark, Span, Trace
 
+TRACES = Path(__file__).parent / "traces"
 US, SHIM, RUNC, SLEEP = 10, 20, 30, 40
 
 
@@ -51,3 +54,13 @@ def test_what_is_no_trace_is_refused(tmp_path):
     (tmp_path / "trace.json").write_text('{"events": []}')
     with pytest.raises(ValueError, match="no trace"):
         Trace.load(tmp_path / "trace.json")
+
+
+@pytest.mark.parametrize("path", sorted(TRACES.glob("*.json")), ids=lambda p: p.stem)
+def test_a_recorded_trace_has_the_stages_of_runc_init(path):
+    titles = [life.titles for life in Trace.load(path).lives()]
+    init = titles.index(["runc init", "runc:[0:PARENT]"])
+    assert titles[init + 1 : init + 3] == [
+        ["runc:[1:CHILD]"],
+        ["runc:[2:INIT]", "echo Hello from a container"],
+    ]

@@ -114,6 +114,18 @@ def parents() -> dict[int, int]:
     return found
 
 
+def parent_of(pid: int) -> int | None:
+    """Its parent just now; None if it has gone."""
+    with suppress(FileNotFoundError, ProcessLookupError):
+        return int(_fields(_text(f"/proc/{pid}/stat"))[2])
+    return None
+
+
+def command_of(pid: int) -> tuple[str, ...]:
+    """Its command line alone, as fast as can be; FileNotFoundError, ProcessLookupError."""
+    return _words(_text(f"/proc/{pid}/cmdline"))
+
+
 def ancestors(pid: int) -> list[int]:
     """Its parent, its parent's parent, and so on to 1."""
     above, line = parents(), []

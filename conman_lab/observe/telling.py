@@ -41,7 +41,14 @@ def facts(life: Life, lives: Sequence[Life]) -> list[str]:
         else f"adopted by {INIT}"
         for adoption in life.adoptions
     ]
-    return [*said, *([str(life.exit)] if life.exit else [])]
+    return [*said, how] if (how := _ending(life)) else said
+
+
+def _ending(life: Life) -> str:
+    """Nothing while it lives; polling may know that it has ended, and not how."""
+    if life.exit and (life.exit.code, life.exit.signal) != (None, None):
+        return str(life.exit)
+    return "ended" if life.ended_at is not None else ""
 
 
 def guides(lives: Sequence[Life]) -> list[str]:

@@ -11,7 +11,7 @@ It needs no root, no runc and no Linux: whoever has the file sees what was seen.
 
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -101,7 +101,7 @@ class Trace:
         """Only the processes that are wanted, and all that happened to them."""
         kept = [life for life in self.lives() if wanted(life)]
         events = [event for event in self.events if _is_of(event, kept)]
-        return replace(self, events=events)
+        return self._with(events=events)
 
     def merge(self, other: "Trace") -> "Trace":
         """Both on the time axis of whichever began first."""
@@ -120,8 +120,7 @@ class Trace:
 
     def shifted(self, by: float) -> "Trace":
         """The same, `by` seconds later."""
-        return replace(
-            self,
+        return self._with(
             events=[replace(event, at=event.at + by) for event in self.events],
             spans=[
                 replace(span, began_at=span.began_at + by, ended_at=span.ended_at + by)
@@ -138,7 +137,13 @@ class Trace:
         def tidy(event: Event) -> Event:
             return replace(event, words=tuple(map(without_place, event.words)))
 
-        return replace(self, events=[tidy(event) for event in self.events])
+        return self._with(events=[tidy(event) for event in self.events])
+
+    def _with(self, **changes: Any) -> "Trace":
+        """A copy, but; one that nobody records."""
+        return Trace(
+            **{it.name: getattr(self, it.name) for it in fields(self)} | changes
+        )
 
 
 _PLAIN = ("source", "lost", "began_at", "ended_at")

@@ -24,6 +24,7 @@ from typing import Any
 from conman_lab import places
 from conman_lab.errors import BadBundle, NotPossible, RuntimeFailed, RuntimeMissing
 from conman_lab.names import check_name, make_private
+from conman_lab.spans import span
 
 from . import cgroups
 from .bundle import Bundle
@@ -125,7 +126,8 @@ class Runtime:
             options += ["--console-socket", str(console_socket)]
         with self._forgotten_on_failure(id), self._log() as ours:
             command = self.command("create", *options, id, log=log or ours)
-            status = _run(command, stdio)
+            with span(f"{self} create", id=id):
+                status = _run(command, stdio)
             said = last_words(ours.read_text(errors="replace"))
             self._check(command, "create", status, said)
         return int(pid_file.read_text())
@@ -230,12 +232,13 @@ class Runtime:
     def _call(self, *words: str) -> str:
         command = self.command(*words)
         make_private(self.root)
-        done = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            start_new_session=True,
-        )
+        with span(f"{self} {words[0]}"):
+            done = subprocess.run(
+                command,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                start_new_session=True,
+            )
         said = done.stderr.decode(errors="replace")
         self._check(command, words[0], done.returncode, said)
         return done.stdout.decode(errors="replace")
@@ -245,9 +248,10 @@ class Runtime:
         make_private(self.root)
         with self._log() as log:
             command = self.command(*words, log=log)
-            done = subprocess.run(
-                command, input=stdin, capture_output=True, start_new_session=True
-            )
+            with span(f"{self} {words[0]}"):
+                done = subprocess.run(
+                    command, input=stdin, capture_output=True, start_new_session=True
+                )
             if said := last_words(log.read_text(errors="replace")):
                 self._check(command, words[0], done.returncode, said)
         return Completed(done.returncode, done.stdout, done.stderr)

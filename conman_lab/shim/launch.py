@@ -19,6 +19,7 @@ from conman_lab.errors import LabError, LaunchFailed
 from conman_lab.oci import Bundle, Runtime, cgroups
 from conman_lab.places import COURSE
 from conman_lab.record import changed
+from conman_lab.spans import spanned
 
 from .kept import Kept
 from .protocol import SYNC_PIPE, Options, Report
@@ -31,6 +32,7 @@ BOOT = (
 OUR_SHIM = (sys.executable, "-I", "-S", "-c", BOOT, str(COURSE))
 
 
+@spanned("shim launch")
 def launch(options: Options, program: tuple[str, ...] = OUR_SHIM) -> int:
     """Create the container under a new shim; return its pid, for `start` to wake.
 

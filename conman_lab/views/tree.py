@@ -10,9 +10,10 @@ who watches.  The HTML has its style in itself and takes the page's colour for i
 because a notebook that is opened untrusted, or on a dark page, gets no other.
 """
 
-from collections.abc import Iterable
 from html import escape
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
+
+from conman_lab.observe.whom import What, pids_of
 
 from .rows import History, Row
 from .words import HUES, in_words
@@ -20,24 +21,6 @@ from .words import HUES, in_words
 if TYPE_CHECKING:
     from .live import LiveTree
 
-
-class HasPids(Protocol):
-    """A lab."""
-
-    @property
-    def pids(self) -> Iterable[int]:
-        """Its processes."""
-
-
-class HasPid(Protocol):
-    """A container, or a process that was started.  Its `keeper`, if it has one, too."""
-
-    @property
-    def pid(self) -> int:
-        """The first process."""
-
-
-What = int | HasPids | HasPid | Iterable["What"]
 
 NOTHING = "no processes"
 # All of these can be read on white and on black.
@@ -98,25 +81,6 @@ class TreeView:
             " ".join(_chip(kind, row.inherits) for kind in row.process.namespaces),
         ]
         return "  ".join(part for part in parts if part)
-
-
-def pids_of(what: object) -> list[int]:
-    """The pids that are meant; a container's keeper comes with it."""
-    if isinstance(what, int):
-        return [what]
-    if hasattr(what, "pids"):
-        return [*what.pids]
-    try:
-        both = getattr(what, "keeper", None), getattr(what, "pid", None)
-    except (
-        OSError
-    ):  # ENOENT: the files that told have gone, and the container with them
-        return []
-    if pids := [pid for pid in both if pid is not None]:
-        return pids
-    if isinstance(what, Iterable) and not isinstance(what, str):
-        return [pid for one in what for pid in pids_of(one)]
-    raise TypeError(f"{what!r} is no process: give a pid, a container or a lab")
 
 
 def _tone(fact: str) -> str:

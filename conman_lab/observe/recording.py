@@ -1,0 +1,186 @@
+"""Recording a trace: a thread listens, and what it hears becomes events.
+
+    with trace() as t:
+        naive.create("web", bundle).start()
+        t.mark("it runs")
+    print(t)
+
+The thread reads what the kernel cannot tell (a command line, a process's namespaces) as
+soon as it hears of an exec, for a moment later the process may be gone.
+"""
+
+import os
+import select
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager, suppress
+from threading import Thread
+from typing import Any
+
+from conman_lab import spans
+from conman_lab.errors import NotPossible
+
+from . import procfs
+from .events import Event, Kind, Mark, Span, Words
+from .family import Family
+from .messages import Message, Source
+from .polling import Poller
+from .procevents import Connector
+from .trace import Trace
+from .whom import What, pids_of
+
+PATIENCE = 0.2  # seconds that the last messages may take
+MOMENT = 0.01
+
+
+@contextmanager
+def trace(*what: What, everything: bool = False) -> Iterator["Recording"]:
+    """Record what happens below `what`: pids, containers, a lab; by default below us."""
+    roots = None if everything else pids_of(what or (os.getpid(),))
+    recording = Recording(roots)
+    try:
+        yield recording
+    finally:
+        recording.stop()
+
+
+def best_source() -> Source:
+    """The kernel's connector, or, where that is not to be had, our own looks."""
+    try:
+        return Connector()
+    except NotPossible as why:
+        return Poller(str(why))
+
+
+class Recording(Trace):
+    """A trace that grows until `stop()`."""
+
+    def __init__(
+        self, roots: Iterable[int] | None, source: Source | None = None
+    ) -> None:
+        self._source = source or best_source()
+        super().__init__(source=self._source.source, began_at=time.time())
+        self._zero = time.monotonic_ns()
+        self._family = Family(roots)
+        self._seen_ns = time.monotonic_ns()
+        for process in self._family.seen.values():
+            self.events.append(_as_seen(process))
+        spans.listen(self._span)
+        self._stopped, self._stop = os.pipe()
+        self._thread = Thread(target=self._listen, name="trace", daemon=True)
+        self._thread.start()
+
+    def mark(self, text: str) -> None:
+        """Remember that this was now."""
+        self.marks.append(Mark(self._seconds(time.monotonic_ns()), text))
+
+    def stop(self) -> None:
+        """Hear the last of it, and let go; a second time does nothing."""
+        if self.ended_at is not None:
+            return
+        self.ended_at = self._seconds(time.monotonic_ns())
+        spans.ignore(self._span)
+        os.close(self._stop)
+        self._thread.join()
+        os.close(self._stopped)
+        self.events.sort(key=lambda event: event.at)
+
+    def _listen(self) -> None:
+        """Be the thread."""
+        _be_prompt()
+        source = self._source
+        news = [] if source.every else [source.fileno()]
+        with closing(source):
+            while not self._is_over(news):
+                self._hear(source.read())
+            self._hear(source.rest())
+            self._wait_for_the_last(news)
+
+    def _is_over(self, news: list[int]) -> bool:
+        """Wait for news, or for the end."""
+        both = [self._stopped, *news]
+        return self._stopped in select.select(both, [], [], self._source.every)[0]
+
+    def _wait_for_the_last(self, news: list[int]) -> None:
+        """Whoever was waited for has ended, and its message may still be on its way.
+
+        The parent is told first, in exit_notify(), and the connector next.
+        """
+        ends_at = time.monotonic() + PATIENCE
+        while self._lost_sight() and time.monotonic() < ends_at:
+            select.select(news, [], [], MOMENT)
+            self._hear(self._source.read())
+
+    def _lost_sight(self) -> bool:
+        living = self._family.living()
+        there = procfs.snapshot(living)
+        return any(
+            pid not in there or there[pid].state == procfs.ZOMBIE for pid in living
+        )
+
+    def _hear(self, messages: Iterator[Message]) -> None:
+        for heard in messages:
+            if heard.kind is Kind.FORK and self._was_seen(heard):
+                continue
+            for message in self._family.hear(heard):
+                self.lost += message.lost
+                self.events.append(self._event(message))
+
+    def _was_seen(self, fork: Message) -> bool:
+        """It happened after we began to listen and before we had looked around."""
+        return fork.ns < self._seen_ns and fork.pid in self._family.seen
+
+    def _event(self, message: Message) -> Event:
+        name, words = message.name, message.words
+        namespaces: Words = ()
+        if message.kind in (Kind.EXEC, Kind.COMM):
+            words = words or _command(message)
+            if process := procfs.snapshot([message.pid]).get(message.pid):
+                name, namespaces = name or process.comm, process.namespaces
+        return Event(
+            self._seconds(message.ns),
+            message.kind,
+            message.pid,
+            message.parent if message.kind in (Kind.FORK, Kind.ADOPT) else None,
+            name,
+            words,
+            message.exit,
+            namespaces,
+            message.lost,
+        )
+
+    def _span(self, name: str, began: int, ended: int, details: dict[str, Any]) -> None:
+        took = self._seconds(began), self._seconds(ended)
+        self.spans.append(Span(name, *took, os.getpid(), details))
+
+    def _seconds(self, ns: int) -> float:
+        return (ns - self._zero) / 1e9
+
+
+def _command(message: Message) -> Words:
+    """What it has executed; what calls itself something has its reasons."""
+    if message.kind is Kind.EXEC:
+        with suppress(FileNotFoundError, ProcessLookupError):
+            return procfs.command_of(message.pid)
+    return ()
+
+
+def _be_prompt() -> None:
+    """Run before everybody else, and mostly sleep: `true` lives for half a millisecond.
+
+    It is the calling thread that becomes a real-time one, sched(7), and no other.
+    """
+    with suppress(PermissionError):  # EPERM: no CAP_SYS_NICE
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
+
+
+def _as_seen(process: procfs.Process) -> Event:
+    return Event(
+        0.0,
+        Kind.SEEN,
+        process.pid,
+        process.ppid,
+        process.comm,
+        process.command,
+        namespaces=process.namespaces,
+    )
