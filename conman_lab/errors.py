@@ -13,6 +13,7 @@
     ├── LaunchFailed      a launcher could not create the container
     ├── ExitLost          the container has ended, and nobody can know how
     └── NotPossible       this machine cannot do it (no root, no such cgroup): says what to do
+        └── Unreachable   no manager answers at the socket, or it has gone in the middle
 
 `OSError` is let through unless we know more than it does.
 """
@@ -91,3 +92,7 @@ class ExitLost(LabError):
 
 class NotPossible(LabError):
     """This machine cannot do it; the message says what would help."""
+
+
+class Unreachable(NotPossible):
+    """No manager answers at its socket, or it has gone before it could answer."""

@@ -69,6 +69,7 @@ class Runtime:
     home: Path
     cgroup_parent: str = field(default_factory=places.cgroup_parent)
     debug: bool = False  # it talks: about a hundred lines for each container
+    states: Path | None = None  # its state directory; None: in `home`, by its name
 
     @classmethod
     def find(cls, name: str | None = None, home: Path | None = None) -> "Runtime":
@@ -91,7 +92,7 @@ class Runtime:
     @property
     def root(self) -> Path:
         """Its state directory; runc and crun do not read each other's."""
-        return self.home / self.name
+        return self.states or self.home / self.name
 
     def __str__(self) -> str:
         return self.name

@@ -1,0 +1,147 @@
+"""A client's end of gRPC: HTTP/2 over a unix socket, blocking, with nothing hidden.
+
+    us                                  conmand
+    |-- HEADERS  :path /Conman/Version -->|
+    |-- DATA     0 LENGTH message ------->|     END_STREAM: no more requests
+    |<-- HEADERS :status 200 -------------|
+    |<-- DATA    0 LENGTH message --------|
+    |<-- HEADERS grpc-status 0 -----------|     and a sentence if it is not 0
+
+h2 knows the protocol and touches no socket; we read and write.  So there is neither an
+event loop nor a thread: a notebook has a loop that runs already, a program may fork, and
+an interrupt ends whatever waits.  grpclib, which serves, would take a loop in a thread
+for each client.  https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md
+"""
+
+import os
+import select
+import socket
+import time
+from pathlib import Path
+from threading import RLock
+from typing import Any
+
+import h2.config
+import h2.connection
+import h2.events
+import h2.settings
+
+from conman_lab.errors import Unreachable
+
+from .failures import no_daemon
+
+READ = 256 * 1024  # bytes at a time
+WINDOW = 1024 * 1024  # bytes that the daemon may be ahead of our reader
+CONFIG = h2.config.H2Configuration(client_side=True, header_encoding="utf-8")
+
+
+class Connection:
+    """One connection, for one call after the other.
+
+    Unreachable: nobody is there.  PermissionError: the socket is not for us.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.lock = RLock()  # of what follows; nobody blocks for long while it is held
+        self.h2 = h2.connection.H2Connection(CONFIG)
+        self._socket = connect(path)
+        self.gone = ""  # why it is of no use any more
+        self.h2.initiate_connection()
+        self.h2.update_settings({h2.settings.SettingCodes.INITIAL_WINDOW_SIZE: WINDOW})
+        self.h2.increment_flow_control_window(WINDOW)
+        self.flush()
+
+    def fileno(self) -> int:
+        """Readable when the daemon has sent something."""
+        return self._socket.fileno()
+
+    @property
+    def usable(self) -> bool:
+        """Idle, and its other end is there; what it had to say is read."""
+        while not self.gone and _readable(self._socket, 0):
+            self.receive()
+        return not self.gone
+
+    def wait(self, timeout: float | None = None) -> None:
+        """Wait until there is something to receive.  TimeoutError."""
+        if not _readable(self._socket, timeout):
+            raise TimeoutError(f"conmand said nothing in {timeout:g} s")
+
+    def receive(self) -> list[h2.events.Event]:
+        """Read what is there, and what it means."""
+        with self.lock:
+            try:
+                data = self._socket.recv(READ, socket.MSG_DONTWAIT)
+            except BlockingIOError:  # another thread was faster
+                return []
+            except OSError as error:  # ECONNRESET, or EBADF: we closed it meanwhile
+                return self._lost(error.strerror or str(error))
+            if not data:
+                return self._lost("the connection was closed")
+            events = self.h2.receive_data(data)
+            self.flush()
+        if any(isinstance(it, h2.events.ConnectionTerminated) for it in events):
+            self.gone = "it is shutting down"
+        return events
+
+    def flush(self) -> None:
+        """Send what h2 has to say.  The daemon always reads: this does not block long."""
+        with self.lock:
+            try:
+                self._socket.sendall(self.h2.data_to_send())
+            except OSError as error:  # EPIPE
+                self.gone = error.strerror or str(error)
+
+    def close(self) -> None:
+        """Hang up; a thread that waits here hears it, shutdown(2)."""
+        self.gone = self.gone or "the connection was closed"
+        try:  # noqa: SIM105
+            self._socket.shutdown(socket.SHUT_RDWR)
+        except OSError:  # ENOTCONN: the daemon was first
+            pass
+        self._socket.close()
+
+    def _lost(self, why: str) -> list[h2.events.Event]:
+        self.gone = self.gone or why
+        return []
+
+    def has_gone(self, doing: str) -> Unreachable:
+        """What to raise for a call that has no answer."""
+        return Unreachable(
+            f"conmand at {self.path} has gone in the middle of {doing} ({self.gone}): "
+            "whether that was done, `status` tells, once a daemon is there again"
+        )
+
+
+def connect(path: Path) -> socket.socket:
+    """A connected socket, however long the path is; see shim/attach.py, listen."""
+    ours = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        where = os.open(path.parent, os.O_PATH | os.O_DIRECTORY)
+        try:
+            ours.connect(f"/proc/self/fd/{where}/{path.name}")
+        finally:
+            os.close(where)
+    except PermissionError as error:
+        ours.close()
+        words = "permission denied: it answers to root and its owner alone, try sudo"
+        raise PermissionError(error.errno, words, str(path)) from None
+    except OSError as error:  # ENOENT, ECONNREFUSED, ENOTDIR
+        ours.close()
+        raise no_daemon(path, (error.strerror or str(error)).lower()) from None
+    return ours
+
+
+def _readable(connection: socket.socket, timeout: float | None) -> bool:
+    if connection.fileno() < 0:  # closed by another thread: recv(2) will say so
+        return True
+    poll = select.poll()  # select(2) takes no descriptor above 1023
+    poll.register(connection, select.POLLIN)
+    return bool(poll.poll(None if timeout is None else max(0, timeout * 1000)))
+
+
+def deadline(timeout: float | None) -> Any:
+    """A function that says how much of `timeout` is left."""
+    ends_at = None if timeout is None else time.monotonic() + timeout
+    return lambda: None if ends_at is None else max(0.0, ends_at - time.monotonic())
