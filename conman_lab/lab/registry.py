@@ -78,7 +78,8 @@ class Registry:
 
     def noted(self) -> list[Identity]:
         """The living of those that have a note: what was started, and the shims."""
-        notes = [*self.home.glob("processes/*"), *self.home.glob("*/*/shim.pid")]
+        places = ("processes/*", "*/*/shim.pid", "*/*/execs/*/shim.pid")
+        notes = [note for place in places for note in self.home.glob(place)]
         read = [Identity.read(note) for note in notes]
         return [process for process in read if process and process.alive]
 

@@ -15,6 +15,7 @@ from subprocess import TimeoutExpired
 from typing import ClassVar
 
 from conman_lab.errors import LabError
+from conman_lab.manager.manager import Manager
 from conman_lab.naive import Naive
 from conman_lab.names import check_name, make_private
 from conman_lab.oci import Bundle, Runtime
@@ -48,6 +49,7 @@ class Lab:
         check_root()
         self.registry = Registry.of(name)
         self._started: list[Started] = []
+        self._manager: Manager | None = None
         self._lock: Lock | None = Lock.take(self.registry.home)
         Lab._open[name] = self
         clean(self.registry)
@@ -83,6 +85,13 @@ class Lab:
         return Shim(self.runtime)
 
     @property
+    def manager(self) -> Manager:
+        """Many of those, remembered; the same one until somebody closes it."""
+        if self._manager is None or self._manager.closed:
+            self._manager = Manager(self.home, self.runtime)
+        return self._manager
+
+    @property
     def pids(self) -> list[int]:
         """All living processes of the lab, the containers' included."""
         return [process.pid for process in self.registry.processes()]
@@ -114,6 +123,8 @@ class Lab:
         """Remove it, if it is still ours: `clean --force` may have given it away."""
         if self._lock is None:
             return
+        if self._manager:
+            self._manager.close()  # or it would start again what we end
         if self._lock.held:
             clean(self.registry)
         for process in self._started:

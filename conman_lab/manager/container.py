@@ -31,18 +31,19 @@ class Status(StrEnum):
     UNKNOWN = "UNKNOWN"
 
 
-_ALIVE = {Status.RUNNING: Status.RUNNING}
+ALIVE = (Status.CREATED, Status.RUNNING)  # there is a first process
+_RUNS = {Status.RUNNING: Status.RUNNING}
 
 # The picture above, as data: what an event makes of a status.
 TRANSITIONS: Mapping[str, Mapping[Status, Status]] = {
     "start": {Status.CREATED: Status.RUNNING},
     "stop": dict.fromkeys(Status, Status.EXITED) | {Status.UNKNOWN: Status.UNKNOWN},
-    "kill": {Status.CREATED: Status.CREATED} | _ALIVE,
-    "pause": _ALIVE,
-    "resume": _ALIVE,
-    "exec in": _ALIVE,
-    "attach to": {Status.CREATED: Status.CREATED} | _ALIVE,
-    "measure": {Status.CREATED: Status.CREATED} | _ALIVE,
+    "kill": {Status.CREATED: Status.CREATED} | _RUNS,
+    "pause": _RUNS,
+    "resume": _RUNS,
+    "exec in": _RUNS,
+    "attach to": {Status.CREATED: Status.CREATED} | _RUNS,
+    "measure": {Status.CREATED: Status.CREATED} | _RUNS,
     "restart": {Status.EXITED: Status.RUNNING, Status.UNKNOWN: Status.RUNNING},
 }
 WAY_OUT: Mapping[Status, str] = {
@@ -100,6 +101,9 @@ class Container:
     labels: Mapping[str, str] = field(default_factory=dict)
     limits: Limits = field(default_factory=Limits)
     restart: Restart = field(default_factory=Restart)
+    terminal: bool = False
+    stdin: bool = False  # what viewers type reaches it
+    stdin_once: bool = True  # and ends with the first who typed
     created_at: float = 0.0
     process: str = ""  # the first one's Identity, in words
     restarts: int = 0
@@ -113,7 +117,7 @@ class Container:
     @property
     def pid(self) -> int | None:
         """Its first process, as long as it lives."""
-        lives = self.process and self.status in (Status.CREATED, Status.RUNNING)
+        lives = self.process and self.status in ALIVE
         return int(self.process.split()[0]) if lives else None
 
     @property

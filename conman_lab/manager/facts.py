@@ -1,11 +1,12 @@
 """What has become of a container, as the files and the kernel tell it.
 
     first process   exit file   shim      status
-    any             there       any       EXITED
+    gone            there       any       EXITED
     lives           none        lives     CREATED while it waits at its fifo, RUNNING then
     lives           none        gone      the same, but nobody will hear how it ends
     gone            none        lives     as before: its shim is about to tell
     gone            none        gone      UNKNOWN
+    lives           there       lives     as if there were none: it is another run's
 
 No runtime is asked: that is a program to start, 10 ms for each container.  A process is
 a pid and a start time, so the next one of that pid is not taken for it.
@@ -69,14 +70,16 @@ def look(container: Container, store: Store, runtime: Runtime) -> Container:
 
 
 def gather(container: Container, store: Store, runtime: Runtime) -> Facts:
-    """Ask the files first, for there the shim has the last word."""
+    """Look at who might still tell first, and at what has been told last.
+
+    In this order nothing is missed: when the shim has gone, its exit file is there, or
+    never will be.
+    """
     directory = store.directory(container.id)
-    exit = exit_of(directory)
     shim = shim_of(directory)
-    kept = exit is None and shim is not None and shim.alive
-    lives = exit is None and first_process(container).alive
-    if exit is None and not kept:
-        exit = exit_of(directory)  # it may have told, and gone, since we looked
+    kept = shim is not None and shim.alive
+    lives = first_process(container).alive
+    exit = None if lives else exit_of(directory)
     waits = fifo(runtime, container.id).exists()
     started_at = _started_at(container.id, store, runtime)
     return Facts(exit, lives, kept, waits, started_at)

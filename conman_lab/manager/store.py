@@ -13,6 +13,7 @@
       log                 shim       create ...
       attach              shim       create ... exit
       exit                shim       once
+    containers/ID.gone    manager    while it is removed
 
 Creation writes state.json last and removal unlinks it first, so a directory without one
 is what a crash has left, in whichever of the two, and there is only one thing to do
@@ -34,6 +35,7 @@ from conman_lab.files import remove, write_atomically
 from .container import Container, Limits, Policy, Restart, Status
 
 ID = re.compile(r"[0-9a-f]{32}")
+GONE = ".gone"
 WHO = [it.name for it in fields(Container)]
 WHO = WHO[: WHO.index("status")]  # what state.json has: see Container
 
@@ -59,7 +61,15 @@ class Store:
 
     def unfinished(self) -> list[str]:
         """Those that are not, or not yet, or no more."""
-        return [id for id in self._ours() if not self._state(id).exists()]
+        gone = [path.name.removesuffix(GONE) for path in self.root.glob(f"*{GONE}")]
+        ours = [id for id in self._ours() if not self._state(id).exists()]
+        return sorted({*ours, *gone})
+
+    def make(self, id: str) -> Path:
+        """Make the directory of one that is to be."""
+        directory = self.directory(id)
+        directory.mkdir(mode=0o700)
+        return directory
 
     def save(self, container: Container) -> None:
         """Write down who it is, to survive us and a power failure."""
@@ -82,15 +92,24 @@ class Store:
         """From now on it is no container, only a directory."""
         remove(self._state(id))
 
-    def delete(self, id: str) -> None:
-        """Remove the directory."""
-        shutil.rmtree(self.directory(id), ignore_errors=True)
+    def set_aside(self, id: str) -> Path:
+        """Rename the directory: who has not opened a file in it by now never will."""
+        aside = self.root / f"{id}{GONE}"
+        if aside.exists():  # we have been here before
+            shutil.rmtree(self.directory(id), ignore_errors=True)
+        with suppress(FileNotFoundError):
+            self.directory(id).rename(aside)
+        return aside
 
     # --- what the manager notes beside it
 
     def note(self, id: str, name: str, text: str) -> None:
         """Write a note; it must survive us, but no power failure: no container does."""
         write_atomically(self.directory(id) / name, text.encode(), durable=False)
+
+    def has(self, id: str, name: str) -> bool:
+        """There is such a note."""
+        return (self.directory(id) / name).exists()
 
     def noted(self, id: str, name: str) -> float | None:
         """The number in a note; None if there is no such note."""
@@ -116,6 +135,8 @@ class Store:
 def _container(who: dict[str, Any], log: str) -> Container:
     """Read back what `save` wrote; fields of a later version are left out."""
     known = {name: who[name] for name in WHO if name in who}
+    pid, started_at, _ = who["process"].split()
+    int(pid), int(started_at)  # an Identity in words, or ValueError
     restart = who["restart"]
     known["command"] = tuple(who["command"])
     known["limits"] = Limits(**who["limits"])

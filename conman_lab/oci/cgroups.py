@@ -12,6 +12,7 @@ import os
 import time
 from contextlib import suppress
 from enum import StrEnum
+from functools import cache
 from pathlib import Path
 
 from conman_lab.identity import Identity
@@ -36,8 +37,9 @@ def mode(mounts: str | None = None) -> Mode:
     >>> mode("cgroup2 /sys/fs/cgroup cgroup2 rw 0 0")
     <Mode.V2: 'v2'>
     """
-    table = Path("/proc/self/mounts").read_text() if mounts is None else mounts
-    rows = [line.split()[1:3] for line in table.splitlines()]
+    if mounts is None:
+        return _this_machine()
+    rows = [line.split()[1:3] for line in mounts.splitlines()]
     ours = {(place, kind) for place, kind in rows if place.startswith("/sys/fs/cgroup")}
     kinds = {kind for _, kind in ours}
     if ("/sys/fs/cgroup", "cgroup2") in ours:
@@ -45,6 +47,12 @@ def mode(mounts: str | None = None) -> Mode:
     if "cgroup" in kinds:
         return Mode.HYBRID if "cgroup2" in kinds else Mode.V1
     return Mode.NONE
+
+
+@cache
+def _this_machine() -> Mode:
+    """Read the mount table once: each writable container has a line in it."""
+    return mode(Path("/proc/self/mounts").read_text())
 
 
 def trees() -> list[Path]:
@@ -105,6 +113,15 @@ def remove(group: str) -> list[Path]:
             except OSError:  # EBUSY: there is a process in it
                 busy.append(Path(directory))
     return busy
+
+
+def frozen(group: str) -> bool:
+    """Somebody has paused it; what is below it is not looked at."""
+    v2 = mode() is Mode.V2
+    file = tree("freezer") / group / ("cgroup.freeze" if v2 else "freezer.state")
+    with suppress(OSError):  # ENOENT: there is no such cgroup
+        return file.read_text().strip() in {"1", "FROZEN", "FREEZING"}
+    return False
 
 
 def thaw(group: str) -> None:

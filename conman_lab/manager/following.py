@@ -1,0 +1,61 @@
+"""Follows a log as it grows, with tail(1)'s patience, to the end of its container.
+
+News of the file come from inotify(7), that of the end from the watcher: nobody looks at
+a file again and again.  A rotated log is followed to the next one.
+"""
+
+import os
+import select
+import socket
+from collections.abc import Iterator
+from concurrent.futures import Future
+from contextlib import ExitStack, suppress
+from pathlib import Path
+
+from conman_lab import linux
+from conman_lab.linux import Exit
+
+from .answers import Record
+from .logs import LogReader
+
+NEWS = linux.IN_MODIFY | linux.IN_CREATE | linux.IN_MOVED_TO
+
+
+def follow(
+    directory: Path, end: "Future[Exit | None]", since: float, tail: int | None
+) -> Iterator[Record]:
+    """What is in the log, or its last `tail` lines, and what comes until the end."""
+    log = directory / "log"
+    with ExitStack() as stack:
+        news = linux.watch_directory(str(directory), NEWS)
+        stack.callback(os.close, news)
+        told = stack.enter_context(_told_by(end))
+        reader = stack.enter_context(LogReader(log))
+        if tail is not None:
+            reader.go_back(tail)
+        while True:
+            over = end.done()  # first: all that it wrote was written before
+            yield from reader.records(since)
+            if not reader.is_still(log):
+                yield from reader.records(since)
+                reader = stack.enter_context(LogReader(log))
+            elif over:
+                return
+            else:
+                _wait(news, told)
+
+
+def _wait(news: int, told: socket.socket) -> None:
+    ready = select.poll()
+    for source in (news, told):
+        ready.register(source, select.POLLIN)
+    ready.poll()
+    with suppress(BlockingIOError):  # EAGAIN: it was the end that was told
+        os.read(news, 65536)
+
+
+def _told_by(end: "Future[Exit | None]") -> socket.socket:
+    """A socket that comes to its end as soon as `end` is known."""
+    ours, theirs = socket.socketpair()
+    end.add_done_callback(lambda _: theirs.close())
+    return ours

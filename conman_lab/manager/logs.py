@@ -1,0 +1,92 @@
+"""Reads a container's log back: records out of lines, the last ones, and those to come.
+
+    2026-11-23T20:43:01.123456789+00:00 stdout F hello
+
+The format is the CRI's, and shim/logs.py writes it.  A log that was rotated begins in
+`log.1` and goes on in `log`; what is older is gone.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
+from datetime import datetime
+from pathlib import Path
+from typing import Self
+
+from conman_lab.stream import Stream
+
+from .answers import Record
+
+STREAMS = {b"stdout": Stream.STDOUT, b"stderr": Stream.STDERR}
+BLOCK = 65536
+
+
+def parsed(line: bytes) -> Record | None:
+    """The record in a line; None if it is none.
+
+    >>> print(parsed(b"2026-11-23T20:43:01.5+00:00 stdout F hello"))
+    hello
+    """
+    try:
+        at, stream, tag, text = line.split(b" ", 3)
+        moment = datetime.fromisoformat(at.decode()).timestamp()
+        return Record(moment, STREAMS[stream], tag == b"F", text)
+    except (ValueError, KeyError):
+        return None
+
+
+def read(log: Path, since: float = 0.0, tail: int | None = None) -> Iterator[Record]:
+    """What is there by now, the oldest first."""
+    before = log.with_name("log.1")
+    with ExitStack() as files:
+        places = []
+        for path in (log, before):  # the newest first, for the sake of `tail`
+            with suppress(FileNotFoundError):
+                file = files.enter_context(LogReader(path))
+                if tail is not None:
+                    tail -= file.go_back(tail)
+                places.append(file)
+        for file in reversed(places):
+            yield from file.records(since)
+
+
+class LogReader:
+    """Reads one file, from its beginning or from some lines before its end."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("rb")
+        self._unended = b""
+
+    def go_back(self, count: int) -> int:
+        """Go to `count` lines before the end, or the beginning; how many there are."""
+        place = self._file.seek(0, os.SEEK_END)
+        tail = b""
+        while place and tail.count(b"\n") <= count:
+            step = min(BLOCK, place)
+            place = self._file.seek(place - step)
+            tail = self._file.read(step) + tail
+        lines = tail.splitlines(keepends=True)
+        kept = lines[-count:] if count else []
+        self._file.seek(-sum(map(len, kept)), os.SEEK_END)
+        return len(kept)
+
+    def records(self, since: float = 0.0) -> Iterator[Record]:
+        """All that have come since it was asked last."""
+        while chunk := self._file.read(BLOCK):
+            *lines, self._unended = (self._unended + chunk).split(b"\n")
+            for line in lines:
+                record = parsed(line)
+                if record and record.at >= since:
+                    yield record
+
+    def is_still(self, path: Path) -> bool:
+        """The file is the one that is called `path` now; else it was rotated."""
+        with suppress(FileNotFoundError):
+            return os.path.samestat(os.fstat(self._file.fileno()), path.stat())
+        return True  # the next one is not there yet
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._file.close()

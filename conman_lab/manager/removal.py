@@ -1,0 +1,87 @@
+"""Leaves nothing of a container, whatever state it is in.
+
+The same for one that is removed, one that could not be made, and what a crash has left:
+half-made directories, a shim without a container, a container without a shim, mounts,
+cgroups.  The order is from the living to the dead, and the directory is the last to go:
+as long as it is there, the next manager will find what is left.
+"""
+
+import shutil
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from conman_lab.errors import LabError
+from conman_lab.identity import Identity, boot_id
+from conman_lab.oci import Runtime, cgroups
+
+from . import overlay
+from .container import ALIVE
+from .ending import end
+from .house import House
+from .register import Entry
+from .steps import passed
+
+PATIENCE = 5.0  # seconds from SIGKILL to the end of a shim
+
+
+def remove(house: House, entry: Entry) -> None:
+    """End it if it lives; then it is no container, and then there is nothing of it."""
+    if entry.container.status in ALIVE:
+        house.store.note(entry.id, "stop", str(time.time()))
+        end(house, entry, timeout=0)
+    passed("remove: ended")
+    house.store.disown(entry.id)
+    passed("remove: disowned")
+    house.register.remove(entry)
+    discard(house, entry.id)
+    house.tell("remove", entry.container)
+
+
+def discard(house: House, id: str) -> None:
+    """Remove what there is of it, which is no container any more, or not yet.
+
+    Its directory is renamed first: a shim that was launched just now would begin there,
+    finds nothing and gives up.  One that has come further has left its pid.
+    """
+    directory = house.store.set_aside(id)
+    passed("remove: set aside")
+    shims = shims_of(directory)
+    clear(house, id, shims)
+    overlay.unmount(directory)
+    passed("remove: unmounted")
+    shutil.rmtree(directory, ignore_errors=True)
+
+
+def clear(house: House, id: str, shims: list[Identity]) -> None:
+    """End what lives of it; the runtime forgets it, and its cgroup goes."""
+    for shim in shims:
+        shim.signal()
+    if cgroups.frozen(house.group(id)):
+        cgroups.thaw(house.group(id))  # or SIGKILL would wait until somebody does
+    _let_runtime_forget(house.runtime, id, rebooted=_rebooted(shims))
+    passed("remove: runtime has forgotten")
+    for shim in shims:
+        shim.wait(PATIENCE)
+    cgroups.end(house.group(id))
+    passed("remove: cgroup gone")
+
+
+def shims_of(directory: Path) -> list[Identity]:
+    """Its own, and those of the commands in it; living or dead."""
+    notes = [directory / "shim.pid", *directory.glob("execs/*/shim.pid")]
+    return [shim for note in notes if (shim := Identity.read(note))]
+
+
+def _let_runtime_forget(runtime: Runtime, id: str, rebooted: bool) -> None:
+    """It knows more than we do.  If it fails, its directory is still ours to remove."""
+    state = runtime.root / id
+    if state.exists() and not rebooted:
+        with suppress(LabError, OSError):  # ENOENT: the runtime itself has gone
+            runtime.delete(id, force=True, forget=False)
+    shutil.rmtree(state, ignore_errors=True)
+
+
+def _rebooted(shims: list[Identity]) -> bool:
+    """A runtime would take pids of an earlier boot for today's, and kill them."""
+    return any(shim.boot != boot_id() for shim in shims)
