@@ -2,6 +2,7 @@
 
     tree(lab)          the processes, by names that do not change: P1, P2 ...
     tree(lab).live()   the same, while they come and go
+    swimlane(trace)    a trace over time: who was born of whom, and when
     show(Runtime.run)  the source of anything here
     diff(old, new)     what changes from one to the other
 
@@ -10,6 +11,7 @@ a widget.  The faces are stable: two runs of a lesson look alike.
 """
 
 from .source import diff, show
+from .swimlane import swimlane
 from .tree import tree
 
-__all__ = ["diff", "show", "tree"]
+__all__ = ["diff", "show", "swimlane", "tree"]

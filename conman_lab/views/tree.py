@@ -6,17 +6,16 @@
        └─ P3 sleep 600
 
 Three faces: `str` for the terminal and the tests, HTML for a reader, and `.live()` for
-who watches.  The HTML has its style in itself and takes the page's colour for its text,
-because a notebook that is opened untrusted, or on a dark page, gets no other.
+who watches.
 """
 
-from html import escape
 from typing import TYPE_CHECKING
 
 from conman_lab.observe.whom import What, pids_of
 
+from .inline import ENDED, FAINT, NAME, block, chip, span
 from .rows import History, Row
-from .words import HUES, in_words
+from .words import in_words
 
 if TYPE_CHECKING:
     from .live import LiveTree
@@ -24,10 +23,6 @@ if TYPE_CHECKING:
 
 NOTHING = "no processes"
 # All of these can be read on white and on black.
-PRE = "margin:0;padding:2px 0;line-height:1.5;white-space:pre;overflow-x:auto"
-FAINT = "opacity:0.6"
-NAME = "color:#3b82d0;font-weight:bold"
-CHIP = "border:1px solid;border-radius:8px;padding:0 5px;font-size:11px"
 TONES = {"zombie": "#dc4a4a", "stopped": "#b7791f", "adopted": "#b7791f"}
 
 
@@ -63,7 +58,7 @@ class TreeView:
 
     def _repr_html_(self) -> str:
         lines = "\n".join(self._html(row) for row in self.rows)
-        return f'<pre style="{PRE}">{lines or NOTHING}</pre>'
+        return block(lines or NOTHING)
 
     def _words(self, row: Row) -> str:
         pid = f"(pid {row.process.pid}) " if self.pids else ""
@@ -74,11 +69,14 @@ class TreeView:
         return f"{row.guide}{row.name} {self._words(row)}{facts}"
 
     def _html(self, row: Row) -> str:
-        words = _span("text-decoration:line-through" * row.ended, self._words(row))
+        words = span(ENDED * row.ended, self._words(row))
         parts = [
-            f"{_span(FAINT, row.guide)}{_span(NAME, row.name)} {words}",
-            *(_span(_tone(fact), fact) for fact in row.facts),
-            " ".join(_chip(kind, row.inherits) for kind in row.process.namespaces),
+            f"{span(FAINT, row.guide)}{span(NAME, row.name)} {words}",
+            *(span(_tone(fact), fact) for fact in row.facts),
+            " ".join(
+                chip(kind, f";{FAINT}" * row.inherits)
+                for kind in row.process.namespaces
+            ),
         ]
         return "  ".join(part for part in parts if part)
 
@@ -86,15 +84,3 @@ class TreeView:
 def _tone(fact: str) -> str:
     colour = TONES.get(fact.partition(" ")[0])
     return f"color:{colour}" if colour else FAINT
-
-
-def _chip(kind: str, inherited: bool) -> str:
-    faint = f";{FAINT}" * inherited
-    return _span(f"color:{HUES[kind]};{CHIP}{faint}", kind)
-
-
-def _span(style: str, text: str) -> str:
-    """Somebody else's text may be anything: it is escaped, and so are its quotes."""
-    if not (style and text):
-        return escape(text)
-    return f'<span style="{style}">{escape(text)}</span>'
