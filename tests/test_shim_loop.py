@@ -267,6 +267,19 @@ def test_a_signal_is_forwarded(loop, signum):
     assert os.WTERMSIG(status) == signum
 
 
+@pytest.mark.parametrize("signum", FORWARDED)
+def test_a_signal_to_who_has_just_been_reaped_is_no_trouble(loops, signum):
+    """As it ends, somebody stops it; both signals come in the same read."""
+    complaints = []
+    loop = loops(complaints.append)
+    container = os.posix_spawn("/bin/true", ["true"], {})
+    os.waitpid(container, 0)
+    forward_signals(loop, container)
+    os.kill(os.getpid(), signum)
+    assert loop.run_once(5) == 1
+    assert complaints == []
+
+
 def test_a_closed_loop_gives_back_what_it_had():
     """In a notebook's kernel it was a guest."""
     ours = [signal.getsignal(signum) for signum in OURS]

@@ -100,7 +100,15 @@ class Loop:
 def forward_signals(loop: Loop, container: int) -> None:
     """What people send to a shim is meant for its container."""
     for signum in FORWARDED:
-        loop.on_signal(signum, partial(os.kill, container, signum))
+        loop.on_signal(signum, partial(forward, container, signum))
+
+
+def forward(container: int, signum: int) -> None:
+    """Send it.  The pid is nobody else's until we have reaped it, and then we end."""
+    try:  # noqa: SIM105  # a shim does without contextlib
+        os.kill(container, signum)
+    except ProcessLookupError:  # ESRCH: it was reaped a moment ago, in this very round
+        pass
 
 
 def _hear(signum: int, frame: object) -> None:
