@@ -10,7 +10,7 @@ from concurrent.futures import Future
 from threading import Thread
 from typing import TypeVar
 
-PATIENCE = 3.0  # seconds that a fact may take to become one
+PATIENCE = 5.0  # seconds that a fact may take to become one, on a busy machine
 
 T = TypeVar("T")
 
