@@ -1,13 +1,16 @@
 """Did it work?  What is heard of a runtime that fails, talks, or never ends."""
 
 import os
+import signal
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
 from apart import FIND_US
-from shims import Shims, err, out, shim_log
+from shims import Shims, err, left_of, out, shim_log
+from stops import Stop
 
 from conman_lab.errors import LaunchFailed
 from conman_lab.linux import Exit
@@ -102,6 +105,30 @@ def test_a_creation_that_hangs_is_ended_whole(shims, script, tmp_path):
     assert time.monotonic() - began_at < 5
     assert os.read(ours, 1) == b""
     os.close(ours)
+
+
+@pytest.mark.parametrize(
+    "script",
+    ['{}; exec "$RUNC" "$@"', '"$RUNC" "$@"; {}'],
+    ids=["before all", "after all"],
+)
+def test_an_interrupt_leaves_nothing(shims, home, script):
+    """As by ctrl-C, or a notebook's stop button, while the runtime is at it."""
+    stop = Stop(home / "stop")
+    runtime = shims.creating_by(script.format(stop.program))
+
+    def interrupt():
+        stop.wait()
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+
+    impatient = threading.Thread(target=interrupt)
+    impatient.start()
+    with pytest.raises(KeyboardInterrupt):
+        shims.create("sleeper", runtime=runtime)
+    impatient.join()
+    assert left_of(shims.created[0]) == []
+    stop.let_go()
+    stop.close()
 
 
 ORPHANED = """

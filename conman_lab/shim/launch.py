@@ -39,8 +39,8 @@ def launch(options: Options, program: tuple[str, ...] = OUR_SHIM) -> int:
     An exec'd command does not wait, it runs at once.
     LaunchFailed in the runtime's words, or that the shim has died.
     """
-    ours, theirs = os.pipe()
     with open(options.file("shim.log"), "ab") as shim_log:
+        ours, theirs = os.pipe()
         try:
             subprocess.run(
                 [*program, *options.to_argv()],
@@ -105,6 +105,11 @@ class Shim:
         try:
             launch(self._options(own, id), self.program)
         except LaunchFailed:
+            container.delete()
+            raise
+        except BaseException:  # somebody has lost patience, and a shim goes on with it
+            if container.shim:
+                container.shim.signal()  # and its runtime ends with it
             container.delete()
             raise
         return container
