@@ -14,7 +14,8 @@ from apart import said_by
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from conman_lab.shim.attach import BEHIND, MESSAGE, AttachServer
+from conman_lab.shim.attach import MESSAGE, AttachServer
+from conman_lab.shim.guest import BEHIND
 from conman_lab.shim.loop import Loop
 from conman_lab.stream import Stream
 
@@ -248,6 +249,7 @@ def test_a_path_may_be_longer_than_an_address(loop, tmp_path):
 CROWD = """
 import os, resource, socket
 from conman_lab.shim.attach import AttachServer
+from conman_lab.shim.guest import BEHIND
 from conman_lab.shim.loop import Loop
 from conman_lab.stream import Stream
 

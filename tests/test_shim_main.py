@@ -120,6 +120,8 @@ def test_it_holds_what_it_needs(shims):
     program = ("/bin/sh", "-c", generous, "sh", *OUR_SHIM)
     container = shims.create("sleeper", program=program)
     os.close(theirs)
+    # It has closed the sync pipe, a moment after we have read its line.
+    eventually(lambda: len(opened(container.keeper)) == 14)
     fds = opened(container.keeper)
     assert fds[0] == fds[1] == "/dev/null"
     assert fds[2] == str(container.directory / "shim.log")
@@ -131,7 +133,7 @@ def test_it_holds_what_it_needs(shims):
         if fd > 2
     )
     assert [kind for kind in kinds if not kind.startswith("/sys/fs/cgroup")] == [
-        *("/dev/null", "anon_inode", "exit.unfinished", "log"),
+        *("/dev/null", "anon_inode", "ctl", "exit.unfinished", "log"),
         *("pipe",) * 4,  # stdout, stderr, both ends of the one that signals wake it by
         "socket",
     ]
@@ -169,6 +171,7 @@ def test_nothing_is_said_when_nothing_was_wrong(shims):
     left = {path.name for path in container.directory.iterdir()}
     assert left == {
         "bundle",
+        "ctl",
         "exit",
         "log",
         "pid",

@@ -10,8 +10,11 @@ reaper.py    who died, and how
 output.py    two pipes (or one terminal) in, any number of listeners out
 appender.py  a file to append to that never raises: full disks, rotation
 logs.py      the log, in the kubelet's format; and reading it back
-attach.py    viewers on a socket
+attach.py    viewers on a socket: what they see, and what they type
+guest.py     one of them
+stdin.py     what they type, on its way to the container
 console.py   the terminal, received from the runtime
+ctl.py       a fifo: another size of the window, another log
 oom.py       was it the kernel's out-of-memory killer?
 diary.py     shim.log: what the shim has to say about itself
 exitfile.py  how it ended, whole or not at all

@@ -43,11 +43,14 @@ def main() -> None:
         creating = spawn_runtime(options)
         from . import parts  # noqa: PLC0415  # while runc is busy: see there
 
+        where = options.directory
         loop, reaper = parts.Loop(complain=diary.tell_error), parts.Reaper()
         loop.on_signal(parts.SIGCHLD, reaper.reap)
         exit_file = parts.ExitFile(options.file("exit"))
         log = parts.LogFile(options.file("log"), options.log_size, complain=diary.tell)
-        attach = parts.AttachServer(loop, options.directory, diary.tell, options.viewer)
+        stdin = parts.open_stdin(creating, loop, options.stdin_once)
+        attach = parts.AttachServer(loop, where, diary.tell, stdin, options.viewer)
+        parts.Ctl(loop, where, log.reopen, creating.resize)
         container, output = parts.finish(creating, options, loop, reaper)
         output.listen(log.write, attach.broadcast)
         oom = parts.OomCounter(container)

@@ -11,22 +11,25 @@ from collections.abc import Callable
 from functools import partial
 
 from conman_lab.files import remove
+from conman_lab.record import TYPE_CHECKING
 from conman_lab.stream import Stream
 
+from .guest import Guest, allow_lag
 from .loop import Loop
 
+if TYPE_CHECKING:
+    from .stdin import Stdin
+
 MESSAGE = 8192  # bytes after the first one; conmon's clients read no more
-BEHIND = 8 * 1024 * 1024  # bytes that a viewer may lag
-SO_SNDBUFFORCE = 32  # socket(7); not in Python's socket module
+TYPED = 32768  # bytes of a message to us; of a longer one recv(2) cuts off the rest
 
 
 class AttachServer:
-    """Copies output to every viewer.
-
-    The `first` is a descriptor, and was there before us: it misses nothing.
+    """Copies output to every viewer, and what they type to the container's `stdin`.
 
     The log is the record and a viewer only looks on: one that does not keep up is
-    dropped, and the container never waits for it.
+    dropped, and the container never waits for it.  The `first` is a descriptor, and was
+    there before us: it misses nothing.
     """
 
     def __init__(
@@ -34,16 +37,19 @@ class AttachServer:
         loop: Loop,
         directory: str,
         complain: Callable[[str], object] = print,
+        stdin: "Stdin | None" = None,
         first: int = -1,
     ) -> None:
         self._loop, self._directory, self._complain = loop, directory, complain
-        self._viewers: set[socket.socket] = set()
+        self._stdin = stdin
+        self._viewers: set[Guest] = set()  # those who look
+        self._typists: set[Guest] = set()  # those who may type; mostly the same
         self._spare = os.open(os.devnull, os.O_RDONLY)
         self._listener = listen(directory, "attach", socket.SOCK_SEQPACKET)
         self._listening = True
         loop.on_readable(self._listener.fileno(), self._accept)
         if first >= 0:
-            self._let_in(socket.socket(fileno=first))
+            self._let_in(Guest(fileno=first))
 
     def broadcast(self, stream: Stream, chunk: bytes) -> None:
         """Send it to all viewers, in messages that they can take."""
@@ -56,35 +62,32 @@ class AttachServer:
 
     def close(self) -> None:
         """Nothing more will come: what was sent can still be read, then the end."""
-        for viewer in list(self._viewers):
+        for viewer in self._viewers | self._typists:
             self._drop(viewer)
         self._stop_listening()
         self._listener.close()
         remove(f"{self._directory}/attach")  # or somebody has removed the directory
 
-    def _send(self, viewer: socket.socket, message: bytes) -> None:
-        try:
-            viewer.send(message)
-        except BlockingIOError:  # EAGAIN: it is BEHIND
-            self._complain("a viewer did not keep up, and was dropped")
-            self._drop(viewer)
-        except OSError:  # EPIPE, ECONNRESET: it has left
-            self._drop(viewer)
+    # --- who comes
 
     def _accept(self) -> None:
+        for viewer in self._viewers - self._typists:
+            if viewer.has_left():  # of those nobody tells us: we read them no more
+                self._drop(viewer)
         try:
-            viewer, _ = self._listener.accept()
+            connection, _ = self._listener.accept()
         except OSError as error:  # EMFILE, ENFILE
             self._complain(f"cannot let a viewer in: {error}")
             self._turn_away()
         else:
-            self._let_in(viewer)
+            self._let_in(Guest(fileno=connection.detach()))
 
-    def _let_in(self, viewer: socket.socket) -> None:
+    def _let_in(self, viewer: Guest) -> None:
         viewer.setblocking(False)
         allow_lag(viewer)
         self._viewers.add(viewer)
-        self._loop.on_readable(viewer.fileno(), partial(self._receive, viewer))
+        self._typists.add(viewer)
+        self._listen_to(viewer)
 
     def _turn_away(self) -> None:
         """Out of descriptors: accept with the spare one, or epoll will call for ever."""
@@ -101,35 +104,63 @@ class AttachServer:
             self._loop.forget(self._listener.fileno())
             self._listening = False
 
-    def _receive(self, viewer: socket.socket) -> None:
-        """A viewer has left; or has typed, and nobody reads that yet."""
+    # --- what they see
+
+    def _send(self, viewer: Guest, message: bytes) -> None:
         try:
-            typed = viewer.recv(MESSAGE)
-        except OSError:  # ECONNRESET
-            typed = b""
-        if not typed:
+            viewer.send(message)
+        except BlockingIOError:  # EAGAIN: it is BEHIND
+            self._complain("a viewer did not keep up, and was dropped")
+            self._show_no_more(viewer)
+        except OSError:  # EPIPE, ECONNRESET: it has left
+            self._show_no_more(viewer)
+
+    def _show_no_more(self, viewer: Guest) -> None:
+        """It sees the end; but what it has typed is the container's."""
+        self._viewers.discard(viewer)
+        if viewer.has_typed and viewer in self._typists:
+            viewer.shutdown(socket.SHUT_WR)
+        else:
             self._drop(viewer)
 
-    def _drop(self, viewer: socket.socket) -> None:
-        if viewer in self._viewers:
-            self._viewers.discard(viewer)
+    # --- what they type
+
+    def _listen_to(self, viewer: Guest) -> None:
+        self._loop.on_readable(viewer.fileno(), partial(self._receive, viewer))
+        viewer.is_heard = True
+
+    def _listen_no_more(self, viewer: Guest) -> None:
+        if viewer.is_heard:
             self._loop.forget(viewer.fileno())
-            hang_up(viewer)
+            viewer.is_heard = False
 
+    def _receive(self, viewer: Guest) -> None:
+        try:
+            typed = viewer.recv(TYPED)
+        except OSError:  # ECONNRESET: it has left
+            typed = b""
+        if not typed:
+            self._has_finished(viewer)
+        elif self._stdin:
+            viewer.has_typed = True
+            if not self._stdin.write(typed, partial(self._listen_to, viewer)):
+                self._listen_no_more(viewer)  # until there is room for what it typed
 
-def hang_up(viewer: socket.socket) -> None:
-    """Close it so that it can still read what it was sent.
+    def _has_finished(self, viewer: Guest) -> None:
+        """It types no more; perhaps it still looks."""
+        self._typists.discard(viewer)
+        self._listen_no_more(viewer)
+        left = viewer.has_left()
+        if self._stdin and (viewer.has_typed or not left):
+            self._stdin.finish()
+        if left or viewer not in self._viewers:
+            self._drop(viewer)
 
-    A connection that is closed with something unread in it is reset, and its other end
-    gets ECONNRESET before anything else: whoever types as all ends would see no end.
-    """
-    try:
-        viewer.shutdown(socket.SHUT_RD)  # nothing more comes in
-        while viewer.recv(MESSAGE):
-            pass
-    except OSError:  # ECONNRESET: it has left
-        pass
-    viewer.close()
+    def _drop(self, viewer: Guest) -> None:
+        self._listen_no_more(viewer)
+        self._viewers.discard(viewer)
+        self._typists.discard(viewer)
+        viewer.hang_up()
 
 
 def listen(directory: str, name: str, kind: int) -> socket.socket:
@@ -147,11 +178,3 @@ def listen(directory: str, name: str, kind: int) -> socket.socket:
     finally:
         os.close(where)
     return listener
-
-
-def allow_lag(viewer: socket.socket) -> None:
-    """Let it be BEHIND bytes late; as a user, what the system allows a user."""
-    try:
-        viewer.setsockopt(socket.SOL_SOCKET, SO_SNDBUFFORCE, BEHIND)
-    except PermissionError:  # EPERM: not root
-        viewer.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BEHIND)

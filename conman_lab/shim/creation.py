@@ -6,6 +6,7 @@ are the reason if it fails.
 """
 
 from conman_lab.linux import Exit
+from conman_lab.record import TYPE_CHECKING
 from conman_lab.stream import Stream
 
 from . import diary
@@ -14,6 +15,9 @@ from .output import Output, Words
 from .protocol import Options
 from .reaper import Reaper, wait_for
 from .spawn import Creating
+
+if TYPE_CHECKING:
+    from .stdin import Stdin
 
 
 class CreationFailed(Exception):
@@ -40,9 +44,20 @@ def finish(
     if str(words):
         diary.tell(f"the runtime, creating: {words}")
     if creating.console:
-        creating.console.let_speak(output)
+        creating.console.let_speak(loop, output)
     with open(options.file("pid")) as pid_file:
         return int(pid_file.read()), output
+
+
+def open_stdin(creating: Creating, loop: Loop, once: bool) -> "Stdin | None":
+    """Where viewers type to; None: nowhere."""
+    if creating.console:
+        return creating.console.keyboard(loop)
+    if creating.stdin is None:
+        return None
+    from .stdin import Stdin  # noqa: PLC0415  # only few containers have one
+
+    return Stdin(loop, creating.stdin, once)
 
 
 def hear(creating: Creating, output: Output) -> None:

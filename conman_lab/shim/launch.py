@@ -88,6 +88,10 @@ class Shim:
     log_size: int = 0
     deadline: float = 30.0
     durable: bool = True  # the log is on the disk before the exit is told
+    stdin: bool = False  # a pipe that viewers type into, not /dev/null
+    stdin_once: bool = False  # and at its end when the first who typed has finished
+    rows: int = 0  # the first size of a terminal's window; 0: as it is
+    columns: int = 0
     name: str = "Shim"
 
     @property
@@ -121,6 +125,10 @@ class Shim:
             root=str(self.runtime.root),
             directory=str(own.directory.parent),
             terminal=own.terminal,
+            rows=self.rows,
+            columns=self.columns,
+            stdin=self.stdin,
+            stdin_once=self.stdin_once,
             log_size=self.log_size,
             deadline=self.deadline,
             durable=self.durable,

@@ -22,7 +22,7 @@ Handler = Callable[[int, FrameType | None], object] | int | None  # as `signal` 
 
 
 class Loop:
-    """Calls back when a descriptor is readable or a signal has come, in one thread.
+    """Calls back when a descriptor is ready or a signal has come, in one thread.
 
     What a callback raises goes to `complain`, and the loop goes on: from the moment
     that there is a container nothing may end its shim but the container's own end.
@@ -41,6 +41,10 @@ class Loop:
     def on_readable(self, fd: int, callback: Callback) -> None:
         """Call back whenever `fd` can be read, or has come to its end."""
         self._selector.register(fd, selectors.EVENT_READ, callback)
+
+    def on_writable(self, fd: int, callback: Callback) -> None:
+        """Call back whenever `fd` has room, or nobody reads it any more."""
+        self._selector.register(fd, selectors.EVENT_WRITE, callback)
 
     def on_signal(self, signum: int, callback: Callback) -> None:
         """Call back when `signum` has come, once for any number of them."""

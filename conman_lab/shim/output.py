@@ -33,21 +33,31 @@ class Output:
     def __init__(self, loop: Loop, complain: Callable[[str], object] = print) -> None:
         self._loop, self._complain = loop, complain
         self._open: dict[Stream, int] = {}
+        self._at_end: dict[Stream, Callable[[], object]] = {}
         self._ended_at: dict[Stream, float] = {}
         self._listeners: tuple[Listener, ...] = ()
         keep_freed_memory()
 
-    def add(self, stream: Stream, fd: int) -> None:
-        """Read `fd` as `stream`, in place of what that was before; it is ours now."""
+    def add(
+        self, stream: Stream, fd: int, at_end: Callable[[], object] | None = None
+    ) -> None:
+        """Read `fd` as `stream`; it is ours now, and closed at its end.
+
+        Unless something else is to be done `at_end`: a terminal's may be none.
+        """
         os.set_blocking(fd, False)
-        if stream in self._open:
-            self._close(stream)
         self._open[stream] = fd
-        self._loop.on_readable(fd, partial(self._pump, stream))
+        self._at_end[stream] = at_end or partial(self._finish, stream)
+        self.go_on(stream)
+
+    def go_on(self, stream: Stream) -> None:
+        """Read it whenever it can be read."""
+        self._loop.on_readable(self._open[stream], partial(self._pump, stream))
 
     def listen(self, *listeners: Listener) -> None:
         """From now on these hear it, and nobody else."""
         self._listeners = listeners
+        self._ended_at.clear()  # that was another's
 
     def drain(self) -> None:
         """Take all that has been written by now.
@@ -82,12 +92,15 @@ class Output:
             chunk = os.read(self._open[stream], CHUNK)
         except BlockingIOError:  # EAGAIN: nothing for now
             return b""
-        except OSError:  # EIO: nobody has the terminal open any more, pty(7)
+        except OSError:  # EIO: nobody has the terminal open, pty(7)
             chunk = b""
         if not chunk:  # end of file: all writers have closed it
-            self._ended_at[stream] = time.monotonic()
-            self._close(stream)
+            self._at_end[stream]()
         return chunk
+
+    def _finish(self, stream: Stream) -> None:
+        self._ended_at[stream] = time.monotonic()
+        self._close(stream)
 
     def _tell(self, stream: Stream, chunk: bytes) -> None:
         for listener in self._listeners:

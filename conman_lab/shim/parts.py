@@ -8,7 +8,8 @@ from functools import partial
 from signal import SIGCHLD, SIGUSR1
 
 from .attach import AttachServer
-from .creation import finish
+from .creation import finish, open_stdin
+from .ctl import Ctl
 from .exitfile import ExitFile
 from .logs import LogFile
 from .loop import Loop, forward_signals
@@ -19,6 +20,7 @@ __all__ = [
     "SIGCHLD",
     "SIGUSR1",
     "AttachServer",
+    "Ctl",
     "ExitFile",
     "LogFile",
     "Loop",
@@ -27,6 +29,7 @@ __all__ = [
     "end_all",
     "finish",
     "forward_signals",
+    "open_stdin",
     "partial",
     "wait_for",
 ]

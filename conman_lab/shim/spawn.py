@@ -21,35 +21,42 @@ class Creating:
 
     runtime: int  # its pid
     pipes: dict[int, int]  # what we read of its stdout, 1, and its stderr, 2
+    stdin: int | None = None  # what we write to its stdin, if it is to have one
     console: "Console | None" = None  # where a terminal is to come from
+
+    def resize(self, rows: int, columns: int) -> None:
+        """Its window has another size; a container without a terminal has no window."""
+        if self.console:
+            self.console.resize(rows, columns)
 
 
 def spawn_runtime(options: Options) -> Creating:
     """Start the runtime; what it writes, and later the container, comes to us."""
     null = os.open(os.devnull, os.O_RDWR)
-    pipes = {target: os.pipe() for target in (1, 2)}
-    stdio = {0: null} | {target: pipe[1] for target, pipe in pipes.items()}
-    console = None
+    pipes = {target: os.pipe() for target in ((2,) if options.terminal else (1, 2))}
+    stdio = {0: null, 1: null} | {target: pipe[1] for target, pipe in pipes.items()}
+    stdin = console = None
     if options.terminal:
-        console = await_terminal(options)
-        stdio[1] = null  # its output comes from the terminal
+        console = await_terminal(options)  # it is stdin and stdout
+    elif options.stdin:
+        stdio[0], stdin = os.pipe()
     shim = os.getpid()
     runtime = os.fork()
     if runtime == 0:
         become_runtime(options, stdio, shim)
 
     # [shim]
-    os.close(null)
-    for _, theirs in pipes.values():
+    for theirs in {null, *stdio.values()}:
         os.close(theirs)  # who keeps a write end never reads the end of file
-    return Creating(runtime, {to: ours for to, (ours, _) in pipes.items()}, console)
+    ours = {target: pipe[0] for target, pipe in pipes.items()}
+    return Creating(runtime, ours, stdin, console)
 
 
 def await_terminal(options: Options) -> "Console":
     """The runtime will connect to its socket, so it must be there before."""
     from .console import Console  # noqa: PLC0415  # only few containers have one
 
-    return Console(options.directory)
+    return Console(options.directory, options.rows, options.columns)
 
 
 def become_runtime(options: Options, stdio: dict[int, int], shim: int) -> None:
