@@ -16,20 +16,26 @@ from pathlib import Path
 
 from conman_lab.errors import LaunchFailed
 from conman_lab.files import remove
-from conman_lab.identity import Identity, boot_id
 from conman_lab.oci import Bundle
 from conman_lab.shim.launch import launch
 from conman_lab.shim.protocol import Options
+from conman_lab.spans import spanned
 
 from . import overlay
 from .container import Container
+from .facts import identity
 from .house import House
 from .register import Entry
 from .removal import clear, discard, shims_of
 from .steps import passed
 
+Window = tuple[int, int]  # rows and columns of a terminal; 0: as it is
 
-def create(house: House, container: Container, bundle: Bundle) -> Entry:
+
+@spanned("manager create")
+def create(
+    house: House, container: Container, bundle: Bundle, window: Window = (0, 0)
+) -> Entry:
     """Make it whole, or leave nothing."""
     with ExitStack() as undo:
         house.register.reserve(container.name)
@@ -42,7 +48,7 @@ def create(house: House, container: Container, bundle: Bundle) -> Entry:
         passed("create: root file system there")
         own.with_cgroup(f"/{house.group(container.id)}").save(directory / "bundle")
         passed("create: bundle saved")
-        created = _launched(house, container)
+        created = _launched(house, container, window)
         passed("create: shim launched")
         house.store.save(created)
         passed("create: state saved")
@@ -55,6 +61,7 @@ def create(house: House, container: Container, bundle: Bundle) -> Entry:
     return entry
 
 
+@spanned("manager start")
 def start(house: House, entry: Entry) -> None:
     """Let its command begin.  RuntimeFailed."""
     house.runtime.start(entry.id)
@@ -64,12 +71,13 @@ def start(house: House, entry: Entry) -> None:
     house.refresh(entry)
 
 
+@spanned("manager restart")
 def again(house: House, entry: Entry) -> None:
     """Run it once more, in the same directory, with the same log."""
     id, directory = entry.id, house.store.directory(entry.id)
     clear(house, id, shims_of(directory))
     _keep_exit(directory)
-    house.store.forget(id, "pid", "shim.pid", "attach")
+    house.store.forget(id, "pid", "shim.pid", "attach", "ctl")
     passed("restart: cleared")
     created = _launched(house, entry.container)
     passed("restart: shim launched")
@@ -88,7 +96,7 @@ def _with_root(bundle: Bundle, directory: Path, readonly: bool) -> Bundle:
     return bundle.with_rootfs(rootfs)
 
 
-def _launched(house: House, container: Container) -> Container:
+def _launched(house: House, container: Container, window: Window = (0, 0)) -> Container:
     """Start its shim, and with it the container, up to `start`."""
     options = Options(
         id=container.id,
@@ -96,20 +104,17 @@ def _launched(house: House, container: Container) -> Container:
         root=str(house.runtime.root),
         directory=str(house.store.directory(container.id)),
         terminal=container.terminal,
+        rows=window[0],
+        columns=window[1],
+        stdin=container.stdin,
+        stdin_once=container.stdin_once,
         debug=house.runtime.debug,
     )
     try:
         pid = launch(options)
     except LaunchFailed as error:
         raise LaunchFailed(f"cannot create {container.name}: {error}") from error
-    return replace(container, process=_identity(pid))
-
-
-def _identity(pid: int) -> str:
-    try:
-        return str(Identity.of(pid))
-    except ProcessLookupError:  # somebody has killed it by now; its shim will tell
-        return str(Identity(pid, 0, boot_id()))
+    return replace(container, process=str(identity(pid)))
 
 
 def _keep_exit(directory: Path) -> None:

@@ -10,6 +10,7 @@ from contextlib import suppress
 from conman_lab.errors import Deadline
 from conman_lab.identity import Identity
 from conman_lab.oci import cgroups
+from conman_lab.spans import spanned
 
 from .container import Status
 from .facts import first_process, shim_of
@@ -20,6 +21,7 @@ from .steps import passed
 PATIENCE = 5.0  # seconds from SIGKILL to the end
 
 
+@spanned("manager stop")
 def end(house: House, entry: Entry, timeout: float) -> None:
     """End it, politely if there is time for that.  Deadline."""
     container = entry.container

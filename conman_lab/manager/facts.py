@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from conman_lab.identity import Identity
+from conman_lab.identity import Identity, boot_id
 from conman_lab.linux import Exit
 from conman_lab.oci import Runtime
 from conman_lab.shim.exitfile import read_exit_file
@@ -102,6 +102,14 @@ def first_process(container: Container) -> Identity:
     """As we wrote it down when it was created."""
     pid, started_at, boot = container.process.split()
     return Identity(int(pid), int(started_at), boot)
+
+
+def identity(pid: int) -> Identity:
+    """Of a process that was there just now; somebody may have killed it by now."""
+    try:
+        return Identity.of(pid)
+    except ProcessLookupError:
+        return Identity(pid, 0, boot_id())
 
 
 def fifo(runtime: Runtime, id: str) -> Path:

@@ -19,6 +19,7 @@ from conman_lab.oci import Runtime, cgroups
 
 from . import facts
 from .answers import Event
+from .commands import Commands
 from .container import ALIVE, Container, Status
 from .events import Events
 from .register import Entry, Register
@@ -38,6 +39,7 @@ class House:
         self.register, self.events = Register(), Events()
         self.restarts = Restarts(self.store, partial(again, self))
         self.watcher = Watcher(self.store.root, self._heard)
+        self.commands = Commands(self.watcher)
 
     def group(self, id: str) -> str:
         """Its cgroup, as every tree has it."""
@@ -94,12 +96,15 @@ class House:
         self.restarts.close()
         self.watcher.close()
         self.events.close()
+        self.commands.close()
         for entry in self.register.all():
             entry.end.cancel()
 
     def _heard(self, id: str) -> None:
         if entry := self.register.get(id):
             self.refresh(entry)
+        else:
+            self.commands.look(id)
 
     def _ended(
         self, entry: Entry, container: Container, end: "Future[Exit | None]"

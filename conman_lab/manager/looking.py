@@ -2,13 +2,12 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import CancelledError
 from contextlib import suppress
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from conman_lab.errors import Deadline, ExitLost, InvalidArgument, WrongState
+from conman_lab.errors import InvalidArgument
 from conman_lab.linux import Exit
 from conman_lab.record import fields
 
@@ -18,6 +17,7 @@ from .container import Container, Status
 from .following import follow as followed
 from .house import House
 from .logs import read
+from .sessions import awaited
 from .vocabulary import Facts, List
 
 
@@ -76,18 +76,7 @@ class Looking:
     def wait(self, ref: str, timeout: float | None = None) -> Exit:
         """How this run ends.  Deadline: not within `timeout` seconds.  ExitLost."""
         entry = self._house.register.find(ref)
-        name = entry.container.name
-        try:
-            how = entry.end.result(timeout)
-        except TimeoutError:
-            raise Deadline(f"{name} did not end in {timeout:g} s") from None
-        except CancelledError:
-            raise WrongState(f"{name} runs, and its manager was closed") from None
-        if how is None:
-            raise ExitLost(
-                f"{name} has ended, and its shim died before it: how is lost"
-            )
-        return how
+        return awaited(entry.end, entry.container.name, timeout)
 
     def logs(
         self,

@@ -33,10 +33,11 @@ from .register import Entry
 from .removal import remove
 from .restoring import restore, revive
 from .steps import passed
+from .talking import Talking
 from .vocabulary import List, Names, Source
 
 
-class Manager(Looking):
+class Manager(Looking, Talking):
     """Keeps the containers below `root`; RootTaken if another manager does.
 
     By default with the runtime that is found, its state below `root` as well.
@@ -84,7 +85,7 @@ class Manager(Looking):
             stdin=stdin,
             stdin_once=stdin_once,
         )
-        entry = beginning.create(self._house, container, bundle)
+        entry = beginning.create(self._house, container, bundle, (rows, columns))
         return self._done("create", entry)
 
     def start(self, ref: str) -> Container:

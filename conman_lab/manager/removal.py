@@ -14,6 +14,7 @@ from pathlib import Path
 from conman_lab.errors import LabError
 from conman_lab.identity import Identity, boot_id
 from conman_lab.oci import Runtime, cgroups
+from conman_lab.spans import spanned
 
 from . import overlay
 from .container import ALIVE
@@ -25,6 +26,7 @@ from .steps import passed
 PATIENCE = 5.0  # seconds from SIGKILL to the end of a shim
 
 
+@spanned("manager remove")
 def remove(house: House, entry: Entry) -> None:
     """End it if it lives; then it is no container, and then there is nothing of it."""
     if entry.container.status in ALIVE:

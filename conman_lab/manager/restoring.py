@@ -23,6 +23,7 @@ def restore(house: House) -> None:
         entry = Entry(house.store.load(id))
         house.register.add(entry)
         house.listen(entry)
+        house.commands.restore(house.store.directory(id))
         found = house.refresh(entry)
         if found.status is Status.CREATED and found.restarts and not found.message:
             _begin(house, entry)

@@ -1,0 +1,90 @@
+"""Commands that run in containers beside the first one: `exec`.
+
+Each has a directory, containers/ID/execs/EXEC, with the files of a shim in it, so its
+exit survives us.  The directory goes when its shim has ended, unless somebody wants to
+keep the log.
+"""
+
+import shutil
+from concurrent.futures import Future, InvalidStateError
+from contextlib import suppress
+from pathlib import Path
+
+from conman_lab.linux import Exit
+
+from .facts import exit_of, shim_of
+from .watcher import Watcher
+
+KEEP = "keep"  # a note in a directory that stays
+
+
+class Command:
+    """One of them, and its end; None: nobody knows how."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.end: Future[Exit | None] = Future()
+
+    @property
+    def key(self) -> str:
+        """CONTAINER/EXEC: what the watcher calls it."""
+        return f"{self.directory.parents[1].name}/{self.directory.name}"
+
+
+class Commands:
+    """Those that run now."""
+
+    def __init__(self, watcher: Watcher) -> None:
+        self._watcher = watcher
+        self._running: dict[str, Command] = {}
+
+    def keep(self, directory: Path) -> Command:
+        """Hear of its end."""
+        command = Command(directory)
+        self._running[command.key] = command
+        self._watcher.watch(command.key, directory)
+        if shim := shim_of(directory):
+            self._watcher.follow(command.key, shim)
+        self.look(command.key)
+        return command
+
+    def restore(self, container: Path) -> None:
+        """Those that run go on; what is left of others goes."""
+        for directory in container.glob("execs/*"):
+            shim = shim_of(directory)
+            if shim and shim.alive:
+                self.keep(directory)
+            else:
+                discard(directory)
+
+    def look(self, key: str) -> None:
+        """Something of it has ended: the command, or its shim after it."""
+        if (command := self._running.get(key)) is None:
+            return
+        shim = shim_of(command.directory)
+        lives = shim is not None and shim.alive
+        how = exit_of(command.directory)
+        if how or not lives:
+            with suppress(InvalidStateError):  # that was told before
+                command.end.set_result(how)
+        if not lives:
+            self._running.pop(key, None)
+            discard(command.directory)
+
+    def close(self) -> None:
+        """Wait for none of them any more."""
+        for command in [*self._running.values()]:
+            command.end.cancel()
+
+
+def discard(directory: Path) -> None:
+    """Remove it, if nobody wants to keep it.
+
+    It is renamed first: the shim of one that was launched just now gives up then.
+    """
+    if (directory / KEEP).exists() and (directory / "exit").exists():
+        return
+    aside = directory.with_suffix(".gone")
+    with suppress(OSError):  # ENOENT: its container has gone, with all that is below it
+        directory.rename(aside)
+    shutil.rmtree(aside, ignore_errors=True)
