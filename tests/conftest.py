@@ -6,6 +6,7 @@ from dataclasses import replace
 from itertools import count
 
 import pytest
+from manager_home import managing
 
 from conman_lab import places
 from conman_lab.errors import RuntimeMissing
@@ -56,3 +57,23 @@ def bundle(home):
         )
 
     return give
+
+
+@pytest.fixture
+def manager(runtime):
+    """A manager of the test's home."""
+    with managing(runtime) as ours:
+        yield ours
+
+
+@pytest.fixture
+def running(manager, bundle):
+    """Start one: `running("sleeper")`, with another command and name if need be."""
+
+    def start(name: str, *args: str, called: str = "", **wishes) -> str:
+        called = called or name
+        manager.create(called, bundle(name, *args), **wishes)
+        manager.start(called)
+        return called
+
+    return start

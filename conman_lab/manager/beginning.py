@@ -63,11 +63,17 @@ def create(
 
 @spanned("manager start")
 def start(house: House, entry: Entry) -> None:
-    """Let its command begin.  RuntimeFailed."""
-    house.runtime.start(entry.id)
+    """Let its command begin.  RuntimeFailed.
+
+    That it was started is noted first: it may have ended before the runtime has.
+    """
+    with ExitStack() as undo:
+        house.store.note(entry.id, "started", str(time.time()))
+        undo.callback(house.store.forget, entry.id, "started")
+        passed("start: noted")
+        house.runtime.start(entry.id)
+        undo.pop_all()
     passed("start: begun")
-    house.store.note(entry.id, "started", str(time.time()))
-    passed("start: noted")
     house.refresh(entry)
 
 

@@ -24,16 +24,10 @@ PATIENCE = 5.0  # seconds from SIGKILL to the end
 @spanned("manager stop")
 def end(house: House, entry: Entry, timeout: float) -> None:
     """End it, politely if there is time for that.  Deadline."""
-    container = entry.container
-    if timeout > 0 and container.status is Status.RUNNING:  # `runc init` has no manners
-        first_process(container).signal(signal.SIGTERM)
-        _thaw(house, container.id)
-        passed("stop: told")
-        if _ended(entry, timeout):
-            return
-    kill_all(house, entry)
-    if not _ended(entry, PATIENCE):
-        _end_without_shim(house, entry)
+    if not (timeout > 0 and _politely(house, entry, timeout)):
+        kill_all(house, entry)
+        if not _ended(entry, PATIENCE):
+            _end_without_shim(house, entry)
     passed("stop: ended")
 
 
@@ -48,6 +42,16 @@ def kill_all(house: House, entry: Entry) -> None:
         with suppress(ProcessLookupError):  # it has ended by now
             Identity.of(pid).signal()
     _thaw(house, entry.id)
+
+
+def _politely(house: House, entry: Entry, timeout: float) -> bool:
+    """Ask it to end, if it has begun: `runc init` has no manners."""
+    if entry.container.status is not Status.RUNNING:
+        return False
+    first_process(entry.container).signal(signal.SIGTERM)
+    _thaw(house, entry.id)
+    passed("stop: told")
+    return _ended(entry, timeout)
 
 
 def _ended(entry: Entry, timeout: float) -> bool:

@@ -81,14 +81,15 @@ def gather(container: Container, store: Store, runtime: Runtime) -> Facts:
     lives = first_process(container).alive
     exit = None if lives else exit_of(directory)
     waits = fifo(runtime, container.id).exists()
-    started_at = _started_at(container.id, store, runtime)
+    begun = exit is not None or not waits
+    started_at = _started_at(container.id, store, runtime) if begun else None
     return Facts(exit, lives, kept, waits, started_at)
 
 
-def exit_of(directory: Path) -> Exit | None:
+def exit_of(directory: Path, name: str = "exit") -> Exit | None:
     """How it ended, if its shim has told; no learner's shim can make us fall."""
     try:
-        return read_exit_file(directory / "exit")
+        return read_exit_file(directory / name)
     except (ValueError, TypeError):
         return None
 
@@ -118,7 +119,7 @@ def fifo(runtime: Runtime, id: str) -> Path:
 
 
 def _started_at(id: str, store: Store, runtime: Runtime) -> float | None:
-    """When it was; if its manager died before it could note that, when the fifo went."""
+    """When it was; of one that somebody else has started, when the fifo went."""
     noted = store.noted(id, "started")
     if noted is None and not fifo(runtime, id).exists():
         with suppress(OSError):  # ENOENT: the runtime knows nothing of it

@@ -62,6 +62,7 @@ class Looking:
         known: dict[str, Any] = asdict(container) | {
             "exit": fields(container.exit) if container.exit else None,
             "pid": container.pid,
+            "exit_before": str(facts.exit_of(directory, "exit.before") or ""),
             "shim": shim.pid if shim and shim.alive else None,
             "directory": str(directory),
             "cgroup": self._house.group(container.id),

@@ -1,0 +1,189 @@
+"""Names and ids, wrong states, and two who want the same thing at once."""
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from eventually import eventually
+from manager_home import left
+
+from conman_lab.errors import (
+    BadBundle,
+    BadName,
+    Deadline,
+    InvalidArgument,
+    LaunchFailed,
+    NameTaken,
+    NotFound,
+    WrongState,
+)
+from conman_lab.linux import Exit
+from conman_lab.manager.container import Limits, Status
+from conman_lab.manager.manager import Manager
+from conman_lab.manager.ownership import RootTaken
+
+pytestmark = [pytest.mark.needs_root, pytest.mark.needs_runc]
+
+
+def text(manager, name, **wishes):
+    return [str(record) for record in manager.logs(name, **wishes)]
+
+
+# --- names and errors
+
+
+@pytest.mark.parametrize("name", ["", "../etc", "a/b", "a\nb", "-x", "a" * 129])
+def test_a_name_that_must_not_reach_a_path_is_refused(manager, runtime, bundle, name):
+    with pytest.raises(BadName):
+        manager.create(name, bundle("hello"))
+    assert left(runtime) == []
+
+
+def test_a_name_is_taken_until_its_container_is_removed(manager, bundle):
+    manager.create("web", bundle("hello"))
+    with pytest.raises(NameTaken, match="'web'"):
+        manager.create("web", bundle("hello"))
+    manager.remove("web")
+    manager.create("web", bundle("hello"))
+
+
+def test_of_two_who_want_one_name_one_gets_it(manager, bundle):
+    def create(_):
+        try:
+            return manager.create("web", bundle("hello"))
+        except NameTaken:
+            return None
+
+    with ThreadPoolExecutor(4) as threads:
+        assert len([it for it in threads.map(create, range(4)) if it]) == 1
+
+
+def test_it_is_found_by_name_id_and_the_beginning_of_one(manager, bundle):
+    ids = [manager.create(f"it-{n}", bundle("hello")).id for n in range(17)]
+    it = manager.status(ids[0])
+    assert manager.status("it-0") == manager.status(ids[0][:31]) == it
+    twice = next(id[0] for id in ids if [i[0] for i in ids].count(id[0]) > 1)
+    with pytest.raises(NotFound, match="give more of it"):
+        manager.status(twice)
+    for nobody in ("", "it", "zz"):
+        with pytest.raises(NotFound):
+            manager.status(nobody)
+
+
+def test_list_is_by_age_and_filtered(manager, bundle, running):
+    manager.create("b", bundle("hello"), labels={"tier": "back", "x": "1"})
+    manager.create("a", bundle("hello"), labels={"tier": "front"})
+    running("exiter")
+    manager.wait("exiter", 10)
+    assert [it.name for it in manager.list()] == ["b", "a", "exiter"]
+    assert [it.name for it in manager.list(Status.EXITED)] == ["exiter"]
+    assert [it.name for it in manager.list(labels={"tier": "back"})] == ["b"]
+
+
+def test_a_list_knows_who_has_ended_by_then(manager, running, bundle):
+    """The exit file is the fact; whoever has seen it finds it in the list."""
+    for number in range(10):
+        name = running("exiter", called=f"it-{number}")
+        exit_file = Path(manager.inspect(name)["directory"], "exit")
+        eventually(exit_file.exists)
+        assert manager.list()[-1].status == "EXITED"
+
+
+def test_wrong_states_name_the_container_and_the_way_out(manager, bundle, running):
+    manager.create("new", bundle("hello"))
+    running("sleeper")
+    running("exiter")
+    manager.wait("exiter", 10)
+    wrong = {
+        "cannot start sleeper, it is RUNNING": lambda: manager.start("sleeper"),
+        "cannot start exiter, it is EXITED": lambda: manager.start("exiter"),
+        "cannot pause new, it is CREATED: start it": lambda: manager.pause("new"),
+        "cannot kill exiter, it is EXITED": lambda: manager.kill("exiter"),
+        "cannot measure exiter": lambda: manager.stats("exiter"),
+        "cannot remove sleeper, it is RUNNING": lambda: manager.remove("sleeper"),
+    }
+    for words, deed in wrong.items():
+        with pytest.raises(WrongState, match=words):
+            deed()
+
+
+def test_what_makes_no_sense_is_refused_before_anything_is_made(
+    manager, runtime, bundle, tmp_path
+):
+    nonsense = [
+        (BadBundle, {"source": tmp_path / "nothing"}),
+        (BadBundle, {"source": bundle("hello").with_rootfs("/nowhere")}),
+        (InvalidArgument, {"limits": Limits(memory=-1)}),
+        (InvalidArgument, {"labels": {"a": 1}}),
+    ]
+    for kind, wishes in nonsense:
+        with pytest.raises(kind):
+            manager.create("it", **{"source": bundle("hello")} | wishes)
+    assert left(runtime) == []
+
+
+def test_a_command_that_is_not_there_leaves_nothing(manager, runtime, bundle):
+    with pytest.raises(LaunchFailed, match=r"cannot create it: .*nope"):
+        manager.create("it", bundle("hello", "nope"))
+    assert (manager.list(), left(runtime)) == ([], [])
+
+
+def test_a_deadline_is_a_timeout(manager, running):
+    running("sleeper")
+    with pytest.raises(Deadline, match=r"sleeper did not end in 0\.01 s"):
+        manager.wait("sleeper", 0.01)
+
+
+# --- two managers, two calls
+
+
+def test_a_root_has_one_manager(manager, runtime):
+    with pytest.raises(RootTaken, match="this process has a manager"):
+        Manager(runtime.home, runtime)
+    manager.close()
+    Manager(runtime.home, runtime).close()
+
+
+def test_of_two_removals_one_finds_nothing(manager, running, runtime):
+    running("sleeper")
+
+    def remove(_):
+        try:
+            manager.remove("sleeper", force=True)
+        except NotFound:
+            return "not found"
+
+    with ThreadPoolExecutor(4) as threads:
+        said = [*threads.map(remove, range(4))]
+    assert sorted(map(str, said)) == ["None", *["not found"] * 3]
+    assert left(runtime) == []
+
+
+def test_of_two_starts_one_is_too_late(manager, bundle):
+    manager.create("it", bundle("sleeper"))
+
+    def start(_):
+        try:
+            return str(manager.start("it").status)
+        except WrongState:
+            return "too late"
+
+    with ThreadPoolExecutor(4) as threads:
+        said = sorted(threads.map(start, range(4)))
+    assert said == ["RUNNING", *["too late"] * 3]
+
+
+def test_two_stops_end_it_once(manager, running):
+    running("sleeper")
+    eventually(lambda: text(manager, "sleeper"))
+    with ThreadPoolExecutor(4) as threads:
+        ended = [*threads.map(manager.stop, ["sleeper"] * 4)]
+    assert {str(it.exit) for it in ended} == {"exit code 0"}
+
+
+def test_who_waits_for_a_removed_one_hears(manager, running):
+    running("sleeper")
+    with ThreadPoolExecutor() as threads:
+        waiting = threads.submit(manager.wait, "sleeper", 10)
+        manager.remove("sleeper", force=True)
+        assert waiting.result(10) == Exit(signal=9)
