@@ -10,6 +10,7 @@ import os
 import select
 import socket
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -89,7 +90,13 @@ class Viewer:
             os.close(ctl)
 
     def close(self) -> None:
-        """Look no longer; who does not read is a burden."""
+        """Look no longer: who does not read is a burden.
+
+        Whoever waits in `read` or `send`, in another thread, hears that it is over;
+        close(2) alone would let him wait.
+        """
+        with suppress(OSError):  # ENOTCONN: the shim has gone before us
+            self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
 
     def __enter__(self) -> Self:
