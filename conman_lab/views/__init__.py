@@ -1,10 +1,11 @@
 """What is seen in a notebook, in a terminal, on a page.
 
-    tree(lab)          the processes, by names that do not change: P1, P2 ...
-    tree(lab).live()   the same, while they come and go
-    swimlane(trace)    a trace over time: who was born of whom, and when
-    show(Runtime.run)  the source of anything here
-    diff(old, new)     what changes from one to the other
+    tree(lab)            the processes, by names that do not change: P1, P2 ...
+    tree(lab).live()     the same, while they come and go
+    swimlane(trace)      a trace over time: who was born of whom, and when
+    terminal(container)  its screen, and a keyboard
+    show(Runtime.run)    the source of anything here
+    diff(old, new)       what changes from one to the other
 
 Each has three faces: text, HTML for a reader without a kernel, and, where time matters,
 a widget.  The faces are stable: two runs of a lesson look alike.
@@ -12,6 +13,7 @@ a widget.  The faces are stable: two runs of a lesson look alike.
 
 from .source import diff, show
 from .swimlane import swimlane
+from .terminal import terminal
 from .tree import tree
 
-__all__ = ["diff", "show", "swimlane", "tree"]
+__all__ = ["diff", "show", "swimlane", "terminal", "tree"]
