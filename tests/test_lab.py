@@ -232,3 +232,19 @@ def test_close_tells_the_truth_when_something_resists():
 
 def test_the_lock_names_its_holder(lab):
     assert holder(lab.home) == Identity.of(os.getpid())
+
+
+@pytest.mark.needs_runc
+def test_its_trace_is_of_us_and_of_what_is_in_it(lab):
+    """A container that was there already is, and ends while we look."""
+    container = lab.shim.create("web", lab.bundle("sleeper").directory)
+    container.start()
+    with lab.trace() as t:
+        container.kill(signal.SIGKILL)
+        container.wait(5)
+    lives = {life.pid: life for life in t.lives()}
+    assert lives[os.getpid()].seen
+    assert lives[container.shim.pid].titles == ["shim:web"]
+    assert lives[container.pid].parent == lives[container.shim.pid].key
+    assert str(lives[container.pid].exit) == "killed by SIGKILL"
+    assert [span.name for span in t.spans] == ["runc kill"]

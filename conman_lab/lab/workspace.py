@@ -8,7 +8,8 @@ at any point; then nothing of Python's runs any more, no `finally` and no atexit
 next Lab of that name cleans first.
 """
 
-from contextlib import suppress
+import os
+from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 from pathlib import Path
 from subprocess import TimeoutExpired
@@ -18,6 +19,7 @@ from conman_lab.errors import LabError
 from conman_lab.manager.manager import Manager
 from conman_lab.naive import Naive
 from conman_lab.names import check_name, make_private
+from conman_lab.observe.recording import Recording, trace
 from conman_lab.oci import Bundle, Runtime
 from conman_lab.shim.launch import Shim
 
@@ -112,6 +114,10 @@ class Lab:
         process = start([*command], self.home, self.registry.cgroup)
         self._started.append(process)
         return process
+
+    def trace(self) -> AbstractContextManager[Recording]:
+        """Record what happens in this lab, and to us: `with lab.trace() as t:`."""
+        return trace(os.getpid(), self)
 
     def close(self) -> None:
         """End and remove all of it, look again, and print what is left."""

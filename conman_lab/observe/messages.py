@@ -37,6 +37,9 @@ class Source(Protocol):
     def fileno(self) -> int:
         """A descriptor to wait for; only if `every` is None."""
 
+    def begin(self) -> Iterator[Message]:
+        """Be called first, and by the thread that will listen."""
+
     def read(self) -> Iterator[Message]:
         """What there is; it does not wait."""
 

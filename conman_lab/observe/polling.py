@@ -61,7 +61,7 @@ class Poller:
             if before[pid].exit is None:  # or it was told when it was a zombie
                 yield Message(ns, Kind.EXIT, pid, before[pid].ppid)
 
-    rest = read
+    begin = rest = read
 
     def close(self) -> None:
         """There is nothing to close."""
@@ -85,7 +85,9 @@ def _changes(ns: int, pid: int, was: _Look | None, now: _Look) -> Iterator[Messa
 
 
 def _look() -> dict[int, _Look]:
-    return {pid: _as_look(process) for pid, process in procfs.snapshot().items()}
+    """All of them, the older first: a parent is told of before its children."""
+    processes = sorted(procfs.snapshot().values(), key=lambda one: one.started_at)
+    return {process.pid: _as_look(process) for process in processes}
 
 
 def _as_look(process: procfs.Process) -> _Look:

@@ -20,6 +20,7 @@ import os
 import select
 import socket
 import struct
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 
@@ -89,12 +90,17 @@ class Connector:
             if sender == 0:  # the kernel
                 yield from self._decode(data)
 
+    def begin(self) -> Iterator[Message]:
+        """Learn each processor's number; from now on a gap is known by its size."""
+        yield from self.read()
+        for _ in _on_each_processor():
+            yield from self.read()
+
     def rest(self) -> Iterator[Message]:
         """The last of what has come, and how much was lost."""
         yield from self.read()
-        if self._overrun:
-            _speak_on_each_processor()
-            yield from self.read()
+        if self._overrun:  # and after a gap nothing may have come that shows it
+            yield from self.begin()
         yield from self._leaders.values()
 
     def close(self) -> None:
@@ -113,7 +119,10 @@ class Connector:
     def _hear_the_answer(self) -> None:
         """Its `ack` is ours and one; all listeners hear the answers to all others."""
         ours = self._socket.getsockname()[0] + 1
-        while select.select([self._socket], [], [], PATIENCE)[0]:
+        ends_at = time.monotonic() + PATIENCE
+        while (left := ends_at - time.monotonic()) > 0:
+            if not select.select([self._socket], [], [], left)[0]:
+                break
             data = self._socket.recv(LONGEST)
             what, _, _ = WHAT.unpack_from(data, HEADERS.size)
             if what == NONE and HEADERS.unpack_from(data)[8] == ours & 0xFFFFFFFF:
@@ -185,17 +194,15 @@ def _make_room(netlink: socket.socket, room: int) -> None:
         netlink.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, room)
 
 
-def _speak_on_each_processor() -> None:
-    """Cause a message on each: the gap before it is what we have not heard.
-
-    Our thread gives itself the name that it has.
-    """
+def _on_each_processor() -> Iterator[int]:
+    """Cause a message on each: our thread gives itself the name that it has."""
     allowed = os.sched_getaffinity(0)
     try:
         for processor in allowed:
             os.sched_setaffinity(0, {processor})
             with open("/proc/thread-self/comm", "r+b", 0) as file:
                 file.write(file.read().rstrip(b"\n"))
+            yield processor
     finally:
         os.sched_setaffinity(0, allowed)
 

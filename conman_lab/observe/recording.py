@@ -11,6 +11,7 @@ soon as it hears of an exec, for a moment later the process may be gone.
 
 import os
 import select
+import sys
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
@@ -31,6 +32,7 @@ from .whom import What, pids_of
 
 PATIENCE = 0.2  # seconds that the last messages may take
 MOMENT = 0.01
+PROMPT = 0.0001  # seconds for which our thread waits for a busy one, instead of 0.005
 
 
 @contextmanager
@@ -66,6 +68,8 @@ class Recording(Trace):
         for process in self._family.seen.values():
             self.events.append(_as_seen(process))
         spans.listen(self._span)
+        self._interval = sys.getswitchinterval()
+        sys.setswitchinterval(PROMPT)
         self._stopped, self._stop = os.pipe()
         self._thread = Thread(target=self._listen, name="trace", daemon=True)
         self._thread.start()
@@ -80,6 +84,7 @@ class Recording(Trace):
             return
         self.ended_at = self._seconds(time.monotonic_ns())
         spans.ignore(self._span)
+        sys.setswitchinterval(self._interval)
         os.close(self._stop)
         self._thread.join()
         os.close(self._stopped)
@@ -87,10 +92,12 @@ class Recording(Trace):
 
     def _listen(self) -> None:
         """Be the thread."""
-        _be_prompt()
         source = self._source
         news = [] if source.every else [source.fileno()]
+        if news:
+            _be_prompt()
         with closing(source):
+            self._hear(source.begin())
             while not self._is_over(news):
                 self._hear(source.read())
             self._hear(source.rest())
