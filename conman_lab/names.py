@@ -6,6 +6,7 @@ from pathlib import Path
 from .errors import BadName
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")  # runc allows + as well
+CALLED = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 
 
 def check_name(name: str) -> str:
@@ -20,6 +21,22 @@ a letter or digit first, 128 at most
         raise BadName(
             f"{name!r} is no name: take letters, digits, _ . and -, "
             "a letter or digit first, 128 at most"
+        )
+    return name
+
+
+def check_called(name: str) -> str:
+    """Return `name` if a container may be called so: all that conman allows, and more.
+
+    It is in messages and in shells' completions, and in no path: ids are.
+
+    >>> check_called("_x")
+    '_x'
+    """
+    if not CALLED.fullmatch(name):
+        raise BadName(
+            f"{name!r} is no name for a container: take letters, digits, _ . and -, "
+            "none of the last two first, 128 at most"
         )
     return name
 

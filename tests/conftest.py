@@ -42,6 +42,15 @@ def runtime(home):
 
 
 @pytest.fixture
+def daemon(home, runtime):
+    """A conmand that is started by `daemon.start()`, and gone at the end."""
+    from conmands import Daemon  # what it imports costs other tests nothing
+
+    with Daemon(home, runtime) as daemon:
+        yield daemon
+
+
+@pytest.fixture
 def bundle(home):
     """Give a bundle: `bundle("sleeper")` of the course, or any command's.
 

@@ -44,6 +44,11 @@ class Events:
             self._callbacks.append(callback)
         return lambda: self._callbacks.remove(callback)
 
+    def since(self, at: float) -> list[Event]:
+        """Those that were told since then, as far as they are kept."""
+        with self._news:
+            return [event for event in self._kept if event.at >= at]
+
     def stream(self, since: float | None) -> Iterator[Event]:
         """Those from now on, or `since` a time; waits for the next, until `close`."""
         with self._news:

@@ -20,6 +20,8 @@ from .logs import read
 from .sessions import awaited
 from .vocabulary import Facts, List
 
+Happened = list[Event]  # `list` is one of the verbs
+
 
 class Looking:
     """The half of a manager that looks."""
@@ -103,6 +105,10 @@ class Looking:
     def events(self, since: float | None = None) -> Iterator[Event]:
         """What happens from now on, or has happened `since`; ends when it is closed."""
         return self._house.events.stream(since)
+
+    def happened(self, since: float = 0.0) -> Happened:
+        """What has happened since then, the oldest first, as far as it is remembered."""
+        return self._house.events.since(since)
 
     def on_event(self, callback: Callable[[Event], object]) -> Callable[[], None]:
         """Call back with each event, from any thread; returns how to end that."""

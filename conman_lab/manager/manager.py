@@ -21,7 +21,7 @@ from typing import Self
 
 from conman_lab import places
 from conman_lab.errors import InvalidArgument, NotFound, WrongState
-from conman_lab.names import check_name
+from conman_lab.names import check_called, check_name
 from conman_lab.oci import Runtime
 
 from . import beginning, facts, ownership, recipe
@@ -77,7 +77,7 @@ class Manager(Looking, Talking):
             terminal=terminal,
         )
         container = recipe.container(
-            check_name(name),
+            check_called(name),
             bundle,
             labels=dict(labels),
             limits=limits,

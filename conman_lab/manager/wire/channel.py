@@ -57,6 +57,10 @@ class Channel:
         while self._idle:
             self._idle.pop().close()
 
+    def __del__(self) -> None:
+        """One that is forgotten hangs up."""
+        self.close()
+
     def _connection(self) -> Connection:
         while True:
             try:

@@ -1,0 +1,118 @@
+"""`conmanctl [-H PATH] COMMAND ...`: one question to the daemon, and its answer.
+
+It ends with 0, or with 1 and the reason on stderr; `exec` as its command did.
+"""
+
+import argparse
+import os
+import re
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from conman_lab.errors import LabError
+
+from .commands import COMMANDS, FLAGS, HOST, WITH_A_COMMAND, Command
+
+BROKEN_PIPE, INTERRUPTED = 128 + 13, 128 + 2  # as a shell would say it
+SWITCH = re.compile(r"^(-R|--rootfs-readonly)(?:=(\w+))?$")
+OFFER = "__complete"  # what the shells' scripts call
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; its exit status."""
+    words = [*(sys.argv[1:] if argv is None else argv)]
+    try:
+        if words[:1] == [OFFER]:
+            return _offer(words[1:])
+        args = parsed(words)
+        module, _, name = args.where.partition(":")
+        return int(getattr(import_module(f".{module}", __package__), name)(args) or 0)
+    except BrokenPipeError:  # EPIPE: `| head` has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or the last flush says it again
+        return BROKEN_PIPE
+    except (LabError, OSError) as error:
+        print(f"conmanctl: {_told(error)}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+def parsed(words: Sequence[str]) -> argparse.Namespace:
+    """What is wanted; SystemExit: it cannot be understood, or was a question for help."""
+    head, rest = _divided(words)
+    parser = argparse.ArgumentParser(prog="conmanctl", description=__doc__)
+    _add_host(parser, os.environ.get("CONMAND_HOST", HOST))
+    _add_commands(parser, divided=rest is not None)
+    args = parser.parse_args(head)
+    if rest is not None:
+        args.command = rest
+    return args
+
+
+def _divided(words: Sequence[str]) -> tuple[list[str], list[str] | None]:
+    """What is before and behind the first --; None: there is none.
+
+    A yes-or-no flag of conman's may stand alone, or with =false; argparse's may not.
+    """
+    place = words.index("--") if "--" in words else len(words)
+    head = [SWITCH.sub(_spelled_out, word) for word in words[:place]]
+    return head, [*words[place + 1 :]] if "--" in words else None
+
+
+def _spelled_out(switch: re.Match[str]) -> str:
+    return f"--rootfs-readonly={switch[2] or 'true'}"
+
+
+def _add_commands(parser: argparse.ArgumentParser, divided: bool) -> None:
+    groups = {"": parser.add_subparsers(required=True, metavar="COMMAND")}
+    for command in COMMANDS:
+        group, _, word = command.words.rpartition(" ")
+        if group not in groups:
+            of_group = groups[""].add_parser(group, help=f"{group} ...")
+            groups[group] = of_group.add_subparsers(required=True, metavar="VERB")
+        one = groups[group].add_parser(
+            word, help=command.line, description=command.line
+        )
+        one.set_defaults(
+            where=command.where, default=command.default, words=command.words
+        )
+        _add_flags(one, command, divided)
+
+
+def _add_host(parser: argparse.ArgumentParser, default: str) -> None:
+    """The socket may be named before the command, or behind it."""
+    parser.add_argument("-H", "--host", default=default, help="the daemon's socket")
+
+
+def _add_flags(
+    parser: argparse.ArgumentParser, command: Command, divided: bool
+) -> None:
+    _add_host(parser, argparse.SUPPRESS)
+    for key in command.takes.split():
+        flag = FLAGS[key]
+        parser.add_argument(*flag.names, **flag.how)
+    if command.words in WITH_A_COMMAND and not divided:
+        parser.add_argument(
+            "command", nargs=argparse.REMAINDER, help="behind --, and its arguments"
+        )
+
+
+def _offer(words: Sequence[str]) -> int:
+    from .completion import offers  # noqa: PLC0415  # a shell asks seldom
+
+    print(*offers(words), sep="\n")
+    return 0
+
+
+def _told(error: Exception) -> str:
+    """Of an OSError, the words and the file, and not the number."""
+    if isinstance(error, OSError) and error.strerror:
+        return (
+            f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+        )
+    return str(error)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,11 @@
+"""The daemon: a manager behind a socket, for as many clients as there are.
+
+    listener   the socket, made or inherited, for root and its owner alone
+    service    each call: who asks, what is asked, what went wrong
+    unary      one question, one answer
+    streams    logs and events, as they come
+    sessions   attach and exec
+    threads    where a manager's calls block, so that nobody else waits
+
+It holds no container: their shims do.  It may end at any time, and begin again.
+"""

@@ -1,0 +1,94 @@
+"""The socket: ours alone, never somebody's live one, and never a stale one's victim.
+
+A daemon that was killed leaves its socket file, and whoever comes next must remove that
+before bind(2).  One that is alive has a file that looks the same.  So we call: a live one
+answers, a stale one refuses, ECONNREFUSED.  Between that look and our own listen(2) a
+second daemon of the same thought could come; a lock on the directory keeps it out.
+"""
+
+import errno
+import fcntl
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from conman_lab.errors import LabError
+from conman_lab.names import make_private
+from conman_lab.shim.attach import listen
+
+
+class SocketTaken(LabError):
+    """Somebody else's socket, or no socket at all, is where ours was to be."""
+
+
+class Listener:
+    """A listening socket, 0600; the directory is 0700 if we had to make it.
+
+    SocketTaken: another daemon answers there, or there is a file that is no socket.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        make_private(path.parent)
+        with _alone_in(path.parent):
+            _remove_stale(path)
+            directory = str(path.parent)
+            self.socket = listen(directory, path.name, socket.SOCK_STREAM)
+            self._file = path.stat()
+
+    def close(self) -> None:
+        """Listen no more; and the file goes, if it is still ours."""
+        self.socket.close()
+        with suppress(FileNotFoundError), _alone_in(self._path.parent):
+            if os.path.samestat(self._path.stat(), self._file):
+                self._path.unlink()
+
+
+class Inherited:
+    """A socket that somebody else has made, and listens for us: systemd's."""
+
+    def __init__(self, fd: int) -> None:
+        self.socket = socket.socket(fileno=fd)
+        self.socket.setblocking(False)
+
+    def close(self) -> None:
+        """Let go of our end; the next connection starts us again."""
+        self.socket.close()
+
+
+def _remove_stale(path: Path) -> None:
+    if not path.exists() and not path.is_symlink():
+        return
+    if not path.is_socket():
+        raise SocketTaken(f"{path} is no socket: remove it, or --listen elsewhere")
+    if _somebody_answers(path):
+        raise SocketTaken(
+            f"another daemon answers at {path}: stop that one, or --listen elsewhere"
+        )
+    path.unlink()
+
+
+def _somebody_answers(path: Path) -> bool:
+    where = os.open(path.parent, os.O_PATH | os.O_DIRECTORY)
+    try:
+        with socket.socket(socket.AF_UNIX) as probe:
+            probe.setblocking(False)
+            probe.connect(f"/proc/self/fd/{where}/{path.name}")
+    except OSError as error:
+        return error.errno != errno.ECONNREFUSED  # EAGAIN: its queue is full, it lives
+    finally:
+        os.close(where)
+    return True
+
+
+@contextmanager
+def _alone_in(directory: Path) -> Iterator[None]:
+    """No other daemon looks for a place in this directory meanwhile.  flock(2)."""
+    fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(fd)

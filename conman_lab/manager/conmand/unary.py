@@ -1,0 +1,194 @@
+"""One question, one answer: a function for each method, and how long it takes.
+
+They run in threads, and know messages on one side and the manager on the other.
+"""
+
+import json
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from conman_lab.errors import InvalidArgument, NotFound, NotPossible
+from conman_lab.manager.container import Container
+from conman_lab.manager.vocabulary import Containers, Source
+from conman_lab.manager.wire import convert
+from conman_lab.manager.wire.schema import METHODS
+from conman_lab.oci import Bundle
+
+from .threads import Kind
+
+Answer = Callable[[Any, Any], Any]  # a request's message to a reply's
+
+
+def version(manager: Containers, request: Any) -> Any:
+    """Who we are, and our runtime."""
+    it = manager.version()
+    return METHODS["Version"].reply(
+        version=it.version,
+        runtime_name=it.runtime_name,
+        runtime_version=it.runtime_version,
+    )
+
+
+def create(manager: Containers, request: Any) -> Any:
+    """Make a container, in conman's words or in ours."""
+    command = [request.command] if request.command else []
+    window = request.window
+    made = manager.create(
+        request.name,
+        _source(request),
+        *command,
+        *request.args,
+        env=dict(request.env),
+        readonly=_readonly(request),
+        labels=dict(request.labels),
+        limits=convert.limits_of(request.limits),
+        restart=_restart(request),
+        terminal=request.terminal,
+        stdin=request.stdin,
+        stdin_once=request.stdin_once,
+        rows=window.rows,
+        columns=window.columns,
+    )
+    return METHODS["CreateContainer"].reply(
+        container_id=made.id, whole=convert.whole_of(made) if request.whole else None
+    )
+
+
+def stop(manager: Containers, request: Any) -> Any:
+    """End it; conman counts in whole seconds."""
+    precise = request.HasField("patience")
+    patience = request.patience if precise else request.timeout
+    if patience < 0:
+        raise InvalidArgument(f"cannot wait {patience:g} seconds: take 0 or more")
+    return _changed(
+        "StopContainer", manager.stop(request.container_id, patience), request
+    )
+
+
+def remove(manager: Containers, request: Any) -> Any:
+    """Leave nothing of it; for conman what is gone already is no error."""
+    try:
+        manager.remove(request.container_id, force=request.force)
+    except NotFound:
+        if request.strict:
+            raise
+    return METHODS["RemoveContainer"].reply()
+
+
+def list_all(manager: Containers, request: Any) -> Any:
+    """All of them, or some."""
+    state = convert.STATUS[request.state] if request.HasField("state") else None
+    found = manager.list(state, dict(request.labels))
+    rows = [convert.brief_of(it, request.whole) for it in found]
+    return METHODS["ListContainers"].reply(containers=rows)
+
+
+def status(manager: Containers, request: Any) -> Any:
+    """One of them."""
+    it = manager.status(request.container_id)
+    reply = METHODS["ContainerStatus"].reply
+    if request.whole:
+        return reply(whole=convert.whole_of(it))
+    return reply(status=convert.state_of(it))
+
+
+def attach(manager: Containers, request: Any) -> Any:
+    """As conman has it: the address of a streaming server, which we have not yet."""
+    manager.status(request.container_id)
+    raise NotPossible(
+        "this daemon has no streaming server to give an address of: attach by Session"
+    )
+
+
+def inspect(manager: Containers, request: Any) -> Any:
+    """All that is known, as JSON."""
+    facts = json.dumps(manager.inspect(request.container_id))
+    return METHODS["InspectContainer"].reply(json=facts)
+
+
+def kill(manager: Containers, request: Any) -> Any:
+    """Send a signal; 0, which nobody wrote, is SIGTERM."""
+    manager.kill(request.container_id, request.signal or 15)
+    return METHODS["KillContainer"].reply()
+
+
+def stats(manager: Containers, request: Any) -> Any:
+    """What it uses."""
+    return convert.stats_message(manager.stats(request.container_id))
+
+
+def prune(manager: Containers, request: Any) -> Any:
+    """Remove all that have ended."""
+    return METHODS["Prune"].reply(removed=manager.prune())
+
+
+def run_in(manager: Containers, request: Any) -> Any:
+    """Run a command, and collect what it says."""
+    wanted = request.exec
+    done = manager.run_in(
+        wanted.container_id,
+        *wanted.command,
+        env=dict(wanted.env),
+        **convert.given(wanted, "cwd"),
+        **convert.given(request, "timeout"),
+    )
+    return METHODS["RunIn"].reply(
+        status=done.status, stdout=done.stdout, stderr=done.stderr
+    )
+
+
+def _simply(name: str, verb: str, manager: Containers, request: Any) -> Any:
+    """A verb that takes a container and returns it."""
+    return _changed(name, getattr(manager, verb)(request.container_id), request)
+
+
+def _changed(name: str, container: Container, request: Any) -> Any:
+    """Nothing for conman's client; for ours, what has become of it."""
+    wanted = getattr(request, "whole", True)
+    return METHODS[name].reply(whole=convert.whole_of(container) if wanted else None)
+
+
+def _source(request: Any) -> Source:
+    path = Path(request.source or request.rootfs_path)
+    if not path.is_absolute():
+        raise InvalidArgument(
+            f"{str(path)!r} is no absolute path, and this daemon has another directory"
+        )
+    if request.config:
+        return Bundle(path, json.loads(request.config))
+    return path
+
+
+def _readonly(request: Any) -> bool | None:
+    """With a source it may be left open; conman's rootfs_readonly is said always."""
+    if request.rootfs_path:
+        return bool(request.rootfs_readonly)
+    return bool(request.readonly) if request.HasField("readonly") else None
+
+
+def _restart(request: Any) -> Any:
+    try:
+        return convert.restart_of(request.restart)
+    except ValueError as error:
+        raise InvalidArgument(f"{error}: take no, on-failure or always") from None
+
+
+UNARY: dict[str, tuple[Kind, Answer]] = {
+    "Version": (Kind.LOOK, version),
+    "CreateContainer": (Kind.CHANGE, create),
+    "StartContainer": (Kind.CHANGE, partial(_simply, "StartContainer", "start")),
+    "StopContainer": (Kind.WAIT, stop),
+    "RemoveContainer": (Kind.WAIT, remove),
+    "ListContainers": (Kind.LOOK, list_all),
+    "ContainerStatus": (Kind.LOOK, status),
+    "Attach": (Kind.LOOK, attach),
+    "KillContainer": (Kind.CHANGE, kill),
+    "PauseContainer": (Kind.CHANGE, partial(_simply, "PauseContainer", "pause")),
+    "ResumeContainer": (Kind.CHANGE, partial(_simply, "ResumeContainer", "resume")),
+    "InspectContainer": (Kind.LOOK, inspect),
+    "ContainerStats": (Kind.LOOK, stats),
+    "Prune": (Kind.WAIT, prune),
+    "RunIn": (Kind.WAIT, run_in),
+}
