@@ -111,7 +111,7 @@ BROKEN_SHIMS = (
         dup2, zero = os.dup2, os.open("/dev/zero", os.O_RDONLY)
         os.dup2 = lambda fd, target: dup2(fd if target else zero, target)
         """,
-        ("keeper-s-stdio",),
+        ("stdio-let-go",),
     ),
     BrokenShim(
         "drains nothing",  # and reads slowly, or all may come in time by luck

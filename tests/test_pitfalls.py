@@ -34,7 +34,7 @@ SEEN_ON_NAIVE = {
     "broken-pipe": "echo has returned 141",
     "full-pipe": "65536 bytes waiting",
     "mixed-errors": "ignoring unknown or unavailable capabilities",
-    "orphan": "that it is init",
+    "orphan": "init as its parent",
     "stolen-exit": "FileNotFoundError",
     "no-console": "LaunchFailed",
     "dead-before-start": "ExitLost",

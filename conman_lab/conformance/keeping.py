@@ -45,7 +45,7 @@ def own_session(trial: Trial) -> None:
 
 
 @promise
-def keeper_s_stdio(trial: Trial) -> None:
+def stdio_let_go(trial: Trial) -> None:
     """Its keeper does not hold our stdin and stdout.
 
     Or `conman-lab ... | less` would not end before the container does.

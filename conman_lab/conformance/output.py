@@ -46,7 +46,7 @@ def long_line(trial: Trial) -> None:
 
 @promise
 def piecemeal(trial: Trial) -> None:
-    """So does one that is written piece by piece."""
+    """A line that is written piece by piece comes back whole."""
     script = f"printf one; {WAIT}; printf ' two' >&1; {WAIT}; echo ' three'"
     container = trial.begin(script)
     trial.cue()
@@ -90,7 +90,7 @@ def at_once(trial: Trial) -> None:
 
 @promise
 def prompt_at_once(trial: Trial) -> None:
-    """So can a line that has not been ended yet."""
+    """A line can be read before it has been ended."""
     shows_at_once(trial, "printf 'your name? '", b"your name? ")
 
 

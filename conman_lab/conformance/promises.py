@@ -82,7 +82,7 @@ GROUPS: dict[str, tuple[Check, ...]] = {
         keeping.somebody_stays,
         keeping.nobodys_child,
         keeping.own_session,
-        keeping.keeper_s_stdio,
+        keeping.stdio_let_go,
         keeping.known_by_name,
         keeping.outlives_manager,
         keeping.forwards,

@@ -32,8 +32,9 @@ def experiment(launcher: Launcher, evidence: Evidence) -> None:
 
         parent = snapshot([grandchild])[grandchild].ppid
         kept = parent == container.keeper
-        seen = "its keeper" if kept else "init"
-        evidence.expect(kept, "that its parent is its keeper", f"that it is {seen}")
+        seen = "the keeper" if kept else "init"
+        wanted = "the keeper as the grandchild's parent"
+        evidence.expect(kept, wanted, f"{seen} as its parent")
 
 
 CHECK = Check("orphan", "what a container orphans, its keeper adopts", experiment)

@@ -34,7 +34,7 @@ def experiment(launcher: Launcher, evidence: Evidence) -> None:
         seen = manager.call(create_beside_reaper, launcher, stage.id, bundle.directory)
         stage.look()
         kept = seen == "no such program"
-        evidence.expect(kept, "no such program", stage.steady(seen))
+        evidence.expect(kept, "that there is no such program", stage.steady(seen))
 
 
 def create_beside_reaper(launcher: Launcher, id: str, bundle: Path) -> str:
@@ -43,7 +43,7 @@ def create_beside_reaper(launcher: Launcher, id: str, bundle: Path) -> str:
     for _ in range(TRIES):
         seen = told(launcher.create, id, bundle)
         if "no-such-program" not in seen:
-            return seen
+            return f"not a word of it, but {seen}"
     return "no such program"
 
 
