@@ -230,9 +230,9 @@ BROKEN_SHIMS = (
     BrokenShim(
         "starts at once",
         """
-        runtime_command = spawn.create_command
-        def run(options):
-            words = runtime_command(options)
+        runtime_command = spawn.runtime_command
+        def run(*told):
+            words = runtime_command(*told)
             words[words.index("create")] = "run"
             return [*words[:-1], "--detach", words[-1]]
         spawn.runtime_command = run

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 from apart import FIND_US
@@ -107,6 +108,17 @@ def test_a_creation_that_hangs_is_ended_whole(shims, script, tmp_path):
     os.close(ours)
 
 
+@pytest.mark.parametrize("name", ["hello", "shell"])
+def test_a_home_may_be_deep(shims, name):
+    """Deeper than 107 bytes, which is all that a socket's address takes, unix(7)."""
+    deep = shims.runtime.home / "/".join(["quite-a-long-name"] * 12)
+    runtime = replace(shims.runtime, home=deep)
+    container, how = shims.run(name, "sh", "-c", "tty; exit 3", runtime=runtime)
+    assert how == Exit(code=3)
+    tells = {"hello": b"not a tty\n", "shell": b"/dev/pts/0\r\n"}
+    assert out(container) == tells[name]
+
+
 @pytest.mark.parametrize(
     "script",
     ['{}; exec "$RUNC" "$@"', '"$RUNC" "$@"; {}'],
@@ -132,9 +144,8 @@ def test_an_interrupt_leaves_nothing(shims, home, script):
 
 
 ORPHANED = """
-from conman_lab.shim.protocol import Options
 from conman_lab.shim.spawn import become_runtime
-become_runtime(Options("web", "/bin/true", "/", "/"), {}, int(sys.argv[1]))
+become_runtime(["/bin/true"], {}, int(sys.argv[1]))
 """
 
 

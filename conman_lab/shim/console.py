@@ -32,7 +32,13 @@ class Console:
         self._directory, self._size = directory, (rows, columns)
         self.master: int | None = None
         self._listener = listen(directory, "console", socket.SOCK_STREAM)
+        self._where = os.open(directory, os.O_PATH | os.O_DIRECTORY)
         self._resting = False
+
+    @property
+    def address(self) -> str:
+        """What to tell the runtime: however long the path is, unix(7) takes 107 bytes."""
+        return f"/proc/{os.getpid()}/fd/{self._where}/console"
 
     def keyboard(self, loop: Loop) -> Stdin:
         """Where to type; what comes before the master is kept for it."""
@@ -67,6 +73,7 @@ class Console:
             _, (self.master,), _, _ = socket.recv_fds(runtime, 4096, 1)
         loop.forget(self._listener.fileno())
         self._listener.close()
+        os.close(self._where)
         os.unlink(f"{self._directory}/console")
         return_at_newline(self.master)
         self.resize(*self._size)

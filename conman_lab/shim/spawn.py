@@ -40,10 +40,11 @@ def spawn_runtime(options: Options) -> Creating:
         console = await_terminal(options)  # it is stdin and stdout
     elif options.stdin:
         stdio[0], stdin = os.pipe()
+    command = runtime_command(options, console.address if console else None)
     shim = os.getpid()
     runtime = os.fork()
     if runtime == 0:
-        become_runtime(options, stdio, shim)
+        become_runtime(command, stdio, shim)
 
     # [shim]
     for theirs in {null, *stdio.values()}:
@@ -59,7 +60,7 @@ def await_terminal(options: Options) -> "Console":
     return Console(options.directory, options.rows, options.columns)
 
 
-def become_runtime(options: Options, stdio: dict[int, int], shim: int) -> None:
+def become_runtime(command: list[str], stdio: dict[int, int], shim: int) -> None:
     """[runtime] Give it its stdio, and be it."""
     try:
         linux.die_with_parent()  # runc alone: what it forks does not inherit this
@@ -68,14 +69,14 @@ def become_runtime(options: Options, stdio: dict[int, int], shim: int) -> None:
         linux.restore_signal(linux.SIGPIPE)  # Python ignores it; `yes` must not
         for target, fd in stdio.items():
             os.dup2(fd, target)
-        os.execv(options.runtime, runtime_command(options))
+        os.execv(command[0], command)
     except OSError as error:  # ENOENT, EACCES: no such program
-        os.write(2, f"{options.runtime}: {error.strerror}".encode())
+        os.write(2, f"{command[0]}: {error.strerror}".encode())
     finally:
         os._exit(127)
 
 
-def runtime_command(options: Options) -> list[str]:
+def runtime_command(options: Options, console_socket: str | None) -> list[str]:
     """The runtime's command line: an exec differs from a container in the verb alone."""
     log = ["--log", options.file("runtime.log"), "--log-format", "json"]
     debug = ["--debug"] if options.debug else []
@@ -84,5 +85,5 @@ def runtime_command(options: Options) -> list[str]:
         verb = ["exec", "--detach", "--process", options.file("process.json")]
     else:
         verb = ["create", "--bundle", options.file("bundle")]
-    console = ["--console-socket", options.file("console")] if options.terminal else []
+    console = ["--console-socket", console_socket] if console_socket else []
     return [*command, *verb, "--pid-file", options.file("pid"), *console, options.id]
