@@ -84,7 +84,7 @@ TOOLS = (
 SOURCES = {str(path.relative_to(ROOT)): path for path in modules().values()}
 LONGEST_MODULE, LONGEST_FUNCTION = 220, 40  # lines, with their docstrings
 LONGER = {
-    "oci/runtime.py": 325,  # the verbs of one program, of which each is a few lines
+    "oci/runtime.py": 340,  # the verbs of one program, of which each is a few lines
     "manager/client.py": 240,  # a manager's methods, of which each is a few lines
 }
 HEAVY = ("ipywidgets", "anywidget", "matplotlib")

@@ -113,13 +113,8 @@ class Runtime:
         listens: over it the runtime hands out the pty's master.  BadBundle otherwise.
         With a `log` its own words are there, and not in RuntimeFailed.
         """
-        if bundle.validate().terminal and console_socket is None:
-            raise BadBundle(
-                bundle.directory / "config.json",
-                "process.terminal",
-                "a terminal needs somebody who holds its other end: give a console "
-                "socket, or do without (with_terminal(False))",
-            )
+        if console_socket is None:
+            _without_terminal(bundle)
         own = self.place(id, bundle)
         pid_file = own.directory.parent / "pid"
         options = ["--bundle", str(own.directory), "--pid-file", str(pid_file)]
@@ -138,8 +133,11 @@ class Runtime:
         self._call("start", check_name(id))
 
     def run(self, id: str, bundle: Bundle, stdin: bytes = b"") -> Completed:
-        """Create, start, wait, delete, all in one call, in the foreground."""
-        own = self.place(id, bundle)
+        """Create, start, wait, delete, all in one call, in the foreground.
+
+        BadBundle if it wants a terminal: ours is not the container's to have.
+        """
+        own = self.place(id, _without_terminal(bundle))
         with self._forgotten_on_failure(id):
             done = self._captured(["run", "--bundle", str(own.directory), id], stdin)
         self._forget(id)
@@ -292,6 +290,18 @@ class Runtime:
 
     def _forget(self, id: str) -> None:
         shutil.rmtree(self.home / "containers" / id, ignore_errors=True)
+
+
+def _without_terminal(bundle: Bundle) -> Bundle:
+    """The bundle, if it can do without a console."""
+    if bundle.validate().terminal:
+        raise BadBundle(
+            bundle.directory / "config.json",
+            "process.terminal",
+            "a terminal needs somebody who holds its other end: give a console "
+            "socket, or do without (with_terminal(False))",
+        )
+    return bundle
 
 
 def last_words(log: str) -> str:
