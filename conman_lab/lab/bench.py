@@ -9,7 +9,7 @@ from pathlib import Path
 
 from conman_lab.views import plots
 
-from .benches import launch, logs, memory, notice, report
+from .benches import launch, logs, memory, notice, report, watched
 from .benches.contestants import Sizes
 from .benches.measure import Discipline, Figure, measure
 from .progress import Progress
@@ -20,11 +20,12 @@ BENCHES = {
     "notice": notice.disciplines,
     "log": logs.disciplines,
     "memory": memory.disciplines,
+    "trace": watched.disciplines,
 }
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """`conman-lab bench [launch|notice|log|memory ...] [--runs N] [--save DIR]`."""
+    """`conman-lab bench [launch|notice|log|memory|trace ...] [--runs N] [--save DIR]`."""
     parser.add_argument(
         "benches",
         nargs="*",

@@ -11,6 +11,7 @@ notice.py       from the kernel's exit of its process to the exit file
 logs.py         lines in, records out: bytes a second, and what they cost
 cat.py          the reference of logs.py: a pipe, cat(1) and a file
 memory.py       what keepers of sleeping containers hold
+watched.py      a container's life with a trace of it, and without
 meter.py        the processor time of a process that is not ours
 goals.py        what we want our figures to be
 report.py       a table, JSON, the panels of a plot
