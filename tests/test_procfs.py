@@ -10,7 +10,7 @@ from dataclasses import replace
 import psutil
 import pytest
 from eventually import eventually
-from facts import state_of
+from facts import ends, state_of
 
 from conman_lab.observe import procfs
 
@@ -163,12 +163,12 @@ def test_who_goes_while_we_look_is_left_out(monkeypatch):
     children = [subprocess.Popen(["sleep", "600"]) for _ in range(3)]
     text = procfs._text
 
-    def end_it_first(path, place=None):
-        if path == "cmdline" and children[1].poll() is None:
+    def end_it_first(path):
+        if path.endswith("cmdline") and children[1].poll() is None:
             for child in children[1:]:
                 child.kill()
                 child.wait()
-        return text(path, place)
+        return text(path)
 
     monkeypatch.setattr(procfs, "_text", end_it_first)
     seen = procfs.snapshot(child.pid for child in children)
@@ -239,3 +239,23 @@ def test_it_needs_nothing_else():
         [sys.executable, "-c", ask], capture_output=True, text=True, check=True
     )
     assert "subprocess" not in done.stdout.split()
+
+
+def test_who_ends_between_its_two_files_is_a_zombie_and_no_nameless_sleeper(
+    monkeypatch,
+):
+    """A tree reads everybody's stat first and the command lines later."""
+    child = subprocess.Popen(["sleep", "600"])
+    command_of = procfs.command_of
+
+    def end_it_first(pid):
+        if pid == child.pid:
+            child.kill()
+            ends(pid)
+        return command_of(pid)
+
+    monkeypatch.setattr(procfs, "command_of", end_it_first)
+    (seen,) = procfs.tree_of(child.pid)
+    monkeypatch.undo()
+    child.wait()
+    assert (seen.process.state, seen.process.command) == (procfs.ZOMBIE, ())

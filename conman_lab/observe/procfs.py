@@ -57,9 +57,10 @@ class Process:
 
     def _ask(self, question: Callable[[int], T]) -> T | None:
         """Ask what takes as long as all the rest; None if it has gone since then."""
-        with suppress(OSError):
+        with suppress(OSError, KeyError):
             answer = question(self.pid)
-            if _read(self.pid).started_at == self.started_at:  # and not its successor
+            now = snapshot([self.pid])[self.pid]
+            if now.started_at == self.started_at:  # and not its successor
                 return answer
         return None
 
@@ -83,16 +84,20 @@ def snapshot(pids: Iterable[int] | None = None) -> dict[int, Process]:
     found = {}
     for pid in everybody() if pids is None else pids:
         with suppress(FileNotFoundError, ProcessLookupError):
-            found[pid] = _read(pid)
+            found[pid] = _process(pid, _text(f"/proc/{pid}/stat"))
     return found
 
 
 def tree_of(*pids: int) -> list[Tree]:
     """The trees below these; one that is in the tree of another is no root."""
+    stats = _stats()
     children = defaultdict(list)
-    for pid, ppid in parents().items():
-        children[ppid].append(pid)
-    found = snapshot(_descendants(pids, children))
+    for pid, stat in stats.items():
+        children[_parent(stat)].append(pid)
+    found = {}
+    for pid in _descendants(pids, children) & stats.keys():
+        with suppress(FileNotFoundError, ProcessLookupError):
+            found[pid] = _process(pid, stats[pid])
 
     def grow(pid: int) -> Tree:
         return Tree(found[pid], tuple(grow(child) for child in in_order(children[pid])))
@@ -107,17 +112,13 @@ def tree_of(*pids: int) -> list[Tree]:
 
 def parents() -> dict[int, int]:
     """The parent of each process of the machine."""
-    found = {}
-    for pid in everybody():
-        with suppress(FileNotFoundError, ProcessLookupError):
-            found[pid] = int(_fields(_text(f"/proc/{pid}/stat"))[2])
-    return found
+    return {pid: _parent(stat) for pid, stat in _stats().items()}
 
 
 def parent_of(pid: int) -> int | None:
     """Its parent just now; None if it has gone."""
     with suppress(FileNotFoundError, ProcessLookupError):
-        return int(_fields(_text(f"/proc/{pid}/stat"))[2])
+        return _parent(_text(f"/proc/{pid}/stat"))
     return None
 
 
@@ -148,29 +149,33 @@ def _descendants(pids: Iterable[int], children: dict[int, list[int]]) -> set[int
     return found
 
 
-def _read(pid: int) -> Process:
-    """An open /proc/PID stays this process's, whoever gets its pid: no mixed records."""
-    place = os.open(f"/proc/{pid}", os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        comm, state, ppid, _, session, *rest = _fields(_text("stat", place))
-        command = _text("cmdline", place)
-    finally:
-        os.close(place)
-    return Process(
-        pid=pid,
-        ppid=int(ppid),
-        comm=comm,
-        command=_words(command),
-        state=state,
-        session=int(session),
-        started_at=int(rest[15]) / TICKS,  # field 22
-    )
+def _stats() -> dict[int, str]:
+    found = {}
+    for pid in everybody():
+        with suppress(FileNotFoundError, ProcessLookupError):
+            found[pid] = _text(f"/proc/{pid}/stat")
+    return found
+
+
+def _process(pid: int, stat: str) -> Process:
+    """A pid comes round after 32767 others: within a look there are no mixed records."""
+    command = command_of(pid)
+    if not command:  # it has ended since `stat`, and is a zombie now
+        stat = _text(f"/proc/{pid}/stat")
+    comm, state, ppid, _, session, *rest = _fields(stat)
+    started_at = int(rest[15]) / TICKS  # field 22
+    return Process(pid, int(ppid), comm, command, state, int(session), started_at)
 
 
 def _fields(stat: str) -> list[str]:
     """Comm, state, ppid, process group, session: field 2 and those behind it."""
     before, _, behind = stat.rpartition(")")
     return [before.partition("(")[2], *behind.split()]
+
+
+def _parent(stat: str) -> int:
+    """Field 4 alone: everybody is asked for it, and most for nothing else."""
+    return int(stat.rpartition(")")[2].split(None, 2)[1])
 
 
 def _words(command: str) -> tuple[str, ...]:
@@ -199,12 +204,12 @@ def _namespaces(pid: int | str) -> dict[str, str]:
     return found
 
 
-def _text(path: str, place: int | None = None) -> str:
+def _text(path: str) -> str:
     """All of it.  A read that is not full was the last: /proc makes its texts at once.
 
     os.open takes a quarter of what open() does, and there are hundreds.
     """
-    fd = os.open(path, os.O_RDONLY, dir_fd=place)
+    fd = os.open(path, os.O_RDONLY)
     try:
         content = part = os.read(fd, PAGE)
         while len(part) == PAGE:
