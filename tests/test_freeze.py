@@ -195,6 +195,19 @@ def test_what_a_failed_notebook_has_started_is_cleaned_up(tmp_path):
     assert "fails" not in [registry.home.name for registry in registries()]
 
 
+def test_a_kernel_that_never_comes_up_is_told_in_a_sentence(
+    tmp_path, capsys, monkeypatch
+):
+    """Its Python ends before it has read a line of the kernel's."""
+    (tmp_path / "sitecustomize.py").write_text("import os; os._exit(1)")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    path = notebook(tmp_path, "unborn", [("sum", "40 + 2")])
+    assert cli.main(["run", str(path)]) == 1
+    err = capsys.readouterr().err
+    assert "conman-lab: unborn.ipynb: no cell could be executed: Kernel died" in err
+    assert "Traceback" not in err
+
+
 def test_a_kernel_that_dies_is_told_and_cleaned_up_after(tmp_path, capsys):
     dies = ("dies", "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)")
     path = notebook(tmp_path, "dies", [*FAILS[:2], dies])

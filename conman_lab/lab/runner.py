@@ -6,6 +6,7 @@ has not closed.
 """
 
 import argparse
+import atexit
 import os
 import re
 import sys
@@ -17,7 +18,7 @@ from pathlib import Path
 import nbformat
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from nbclient.exceptions import CellExecutionError, CellTimeoutError
 from nbformat import NotebookNode
 
 from conman_lab import places
@@ -32,7 +33,11 @@ from .registry import registries
 CELL_TIMEOUT = 60  # seconds; nbval's is the same, see pyproject.toml
 QUIET = ["--Application.log_level=ERROR"]  # or each kernel warns that it speaks TCP
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
-FAILURES = (CellExecutionError, CellTimeoutError, DeadKernelError)
+FAILURES = (
+    CellExecutionError,
+    CellTimeoutError,
+    RuntimeError,
+)  # no kernel, or a dead one
 
 
 class NotebookFailed(LabError):
@@ -108,6 +113,8 @@ class Execution:
             except FAILURES as error:
                 raise NotebookFailed(self._explain(error)) from error
             finally:
+                # or nbclient ends a kernel that never came up, at exit, with a traceback
+                atexit.unregister(client._cleanup_kernel)  # noqa: SLF001
                 self._clean_up()
 
     def _client(self, on_cell: Callable[[], object]) -> NotebookClient:
