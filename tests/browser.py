@@ -31,8 +31,12 @@ PLACES = {  # all that Jupyter and IPython would else keep in the user's home
     )
 }
 NO_NEWS = "@jupyterlab/apputils-extension/notification.jupyterlab-settings"
+EXPOSED = (  # to window.jupyterapp
+    "--LabApp.expose_app_in_browser=True",
+    "--JupyterNotebookApp.expose_app_in_browser=True",
+)
 KERNEL_IS_IDLE = """() => {
-    const notebook = window.jupyterapp.shell.currentWidget
+    const notebook = window.jupyterapp?.shell.currentWidget
     return notebook?.sessionContext?.session?.kernel?.status === "idle"
 }"""
 KERNEL = {"name": "python3", "language": "python", "display_name": "Python 3"}
@@ -57,10 +61,10 @@ class Server:
             cell.outputs = [nbformat.v4.new_output("display_data", output)]
         nbformat.write(notebook, self.directory / name)
 
-    def address(self, name):
-        """The page of one notebook, without side bars."""
+    def address(self, name, classic=False):
+        """The page of one notebook: JupyterLab's without side bars, or Notebook 7's."""
         query = urlencode({"token": self.token, "reset": ""})
-        return f"{self.url}doc/tree/{name}?{query}"
+        return f"{self.url}{'notebooks' if classic else 'doc/tree'}/{name}?{query}"
 
 
 @contextmanager
@@ -72,7 +76,7 @@ def jupyterlab(directory):
     settings = state / PLACES["JUPYTERLAB_SETTINGS_DIR"] / NO_NEWS
     settings.parent.mkdir(parents=True)
     settings.write_text(json.dumps({"fetchNews": "false"}))  # or it asks whether it may
-    options = [*OPTIONS, "--no-browser", "--port=0", "--expose-app-in-browser"]
+    options = [*OPTIONS, *EXPOSED, "--no-browser", "--port=0"]
     root = ["--allow-root"] if os.geteuid() == 0 else []
     env = os.environ | {name: str(state / place) for name, place in PLACES.items()}
     with (directory / "log").open("wb") as log:

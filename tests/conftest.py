@@ -86,3 +86,45 @@ def running(manager, bundle):
         return called
 
     return start
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    """A real JupyterLab; a page of it takes a browser, see browser.py."""
+    from browser import jupyterlab
+
+    with jupyterlab(tmp_path_factory.mktemp("jupyterlab")) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """A real Chromium."""
+    from browser import chromium
+
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+def opened(server, browser):
+    """Open a notebook: `opened(cell, cell)`, or with stored outputs."""
+    from browser import Notebook
+
+    pages = []
+
+    def open_it(*cells, outputs=(), classic=False):
+        name = f"notebook-{len(list(server.directory.iterdir()))}.ipynb"
+        server.write(name, *cells, outputs=outputs)
+        pages.append(Notebook(browser, server.address(name, classic)))
+        return pages[-1]
+
+    yield open_it
+    for page in pages:
+        page.close()
+
+
+@pytest.fixture
+def tell(server):
+    """Let the busy cell go on."""
+    return lambda name: (server.directory / name).touch()

@@ -3,7 +3,7 @@
 import subprocess
 
 import pytest
-from browser import Notebook, chromium, jupyterlab, program
+from browser import program
 from eventually import eventually
 
 from conman_lab.views import tree
@@ -37,40 +37,6 @@ print(*range(100))
 """
 ASK = "print('looks' if live._wanted.is_set() else 'does not look')"
 WATCHED, BUSY_CELL, ASKED = 0, 2, 3
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with jupyterlab(tmp_path_factory.mktemp("jupyterlab")) as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as browser:
-        yield browser
-
-
-@pytest.fixture
-def opened(server, browser):
-    """Open a notebook: `opened(cell, cell)`, or with stored outputs."""
-    pages = []
-
-    def open_it(*cells, outputs=()):
-        name = f"notebook-{len(list(server.directory.iterdir()))}.ipynb"
-        server.write(name, *cells, outputs=outputs)
-        pages.append(Notebook(browser, server.address(name)))
-        return pages[-1]
-
-    yield open_it
-    for page in pages:
-        page.close()
-
-
-@pytest.fixture
-def tell(server):
-    """Let the busy cell go on."""
-    return lambda name: (server.directory / name).touch()
 
 
 def row(shown, words, state=""):

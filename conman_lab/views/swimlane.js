@@ -19,6 +19,7 @@ const LETTER = 6.3 // width of one, on a bar
 const LINES = 3 // of the texts of marks
 const PLAY = 8 // seconds that a replay takes
 const FOLDED = 0.05 // what a fold takes, of all the rest
+const TWICE = 350 // ms within which two presses are one
 const MOST = 8 // phases that are told of a process
 const QUIETEST = 1e-5 // seconds: nothing is zoomed beyond
 
@@ -419,7 +420,6 @@ class View {
     on(this.stage, "pointerleave", () => this.tell(null))
     on(this.stage, "pointerdown", this.press)
     on(this.stage, "pointerup", this.release)
-    on(this.stage, "dblclick", () => this.show(null))
     on(this.stage, "blur", () => this.tell(null))
     on(this.slider, "input", this.scrub)
     this.changed = () => {
@@ -576,7 +576,12 @@ class View {
     else this.zoom(1.002 ** event.deltaY, (inside - LEFT) / this.drawing.pixels)
   }
 
+  // A press that follows another at once shows all.  The browser's own double click needs
+  // an element that stays, and ours are drawn anew.
   press(event) {
+    const twice = event.timeStamp - this.pressed < TWICE
+    this.pressed = event.timeStamp
+    if (twice) return this.show(null)
     const { left } = this.svg.getBoundingClientRect()
     this.dragged = event.clientX >= left ? event.clientX - left : null
     this.moved = event.shiftKey
@@ -698,9 +703,14 @@ class View {
     }
     const rows = this.rows.map((lane) => row(lane, t, lane.key === this.picked))
     const nothing = element("div", "nothing", this.running ? "nothing yet" : "no processes")
-    this.names.replaceChildren(head, ...(rows.length ? rows : [nothing]))
+    const names = element("div", "names")
+    names.append(head, ...(rows.length ? rows : [nothing]))
     const more = this.picture.more
-    if (more) this.names.append(element("div", "nothing", `and ${more} that are not drawn`))
+    if (more) names.append(element("div", "nothing", `and ${more} that are not drawn`))
+    if (names.innerHTML !== this.written) {
+      this.written = names.innerHTML // else what a hand is about to touch would be gone
+      this.names.replaceChildren(...names.childNodes)
+    }
     const most = Math.max(this.drawing.height, this.running ? 0 : this.stage.clientHeight)
     this.stage.style.minHeight = this.t != null && !this.running ? `${most}px` : ""
   }
