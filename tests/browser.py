@@ -94,7 +94,7 @@ def jupyterlab(directory):
     finally:
         below = [each.pid for tree in tree_of(process.pid) for each in tree.walk()]
         process.terminate()
-        process.wait(20)
+        process.wait(60)  # a kernel that has just begun to start is waited for
         eventually(lambda: not tree_of(*below))
 
 

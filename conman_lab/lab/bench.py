@@ -67,7 +67,7 @@ def save(figures: Sequence[Figure], directory: Path) -> None:
     """Write bench.json and bench.png."""
     directory.mkdir(parents=True, exist_ok=True)
     (directory / "bench.json").write_text(report.to_json(figures))
-    plots.bars(report.panels(figures)).savefig(directory / "bench.png")
+    plots.strips(report.panels(figures)).save(directory / "bench.png")
     print(f"saved: {directory / 'bench.json'}, {directory / 'bench.png'}")
 
 
