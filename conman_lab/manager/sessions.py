@@ -1,6 +1,6 @@
 """A session: a viewer, and how what it looks at has ended."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Future
 from types import TracebackType
 from typing import Self
@@ -55,6 +55,10 @@ class ViewerSession:
     def wait(self, timeout: float | None = None) -> Exit:
         """How the container, or the command, has ended.  Deadline, ExitLost."""
         return awaited(self._end, self._name, timeout)
+
+    def on_end(self, callback: Callable[[], object]) -> None:
+        """Call back once when `wait` would not wait any more, from any thread."""
+        self._end.add_done_callback(lambda _: callback())
 
     def close(self) -> None:
         """Look no more; what was looked at goes on."""

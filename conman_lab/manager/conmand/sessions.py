@@ -18,7 +18,8 @@ from functools import partial
 from typing import Any
 
 from conman_lab.errors import InvalidArgument, NotPossible
-from conman_lab.manager.vocabulary import Session
+from conman_lab.manager.manager import Manager
+from conman_lab.manager.sessions import ViewerSession
 from conman_lab.manager.wire import convert
 from conman_lab.manager.wire.schema import METHODS
 from conman_lab.stream import Stream
@@ -26,7 +27,7 @@ from conman_lab.stream import Stream
 from .desk import Desk
 from .pump import Pump
 from .receive import receive
-from .threads import Kind, alone
+from .threads import Kind
 
 Reply = METHODS["Session"].reply
 MOST = 64 * 1024  # bytes of one message of output
@@ -46,7 +47,7 @@ async def session(desk: Desk, request: Any, out: Any) -> None:
 class _Served:
     """An open session and the three that use it: input, output, the wait for its end."""
 
-    def __init__(self, opened: Session, out: Any) -> None:
+    def __init__(self, opened: ViewerSession, out: Any) -> None:
         self._session, self._out = opened, out
         self._pump = Pump(_Look(opened))
         self._typist = ThreadPoolExecutor(1, "conmand-input")
@@ -59,10 +60,21 @@ class _Served:
                 for message in _joined(batch):
                     await self._out.send_message(message)
             await self._out.send_message(Reply(end_output=True))
-            how = await alone(self._session.wait)
-            await self._out.send_message(Reply(exit=convert.exit_message(how)))
+            await self._out.send_message(Reply(exit=await self._how_it_ended()))
         finally:
             typing.cancel()
+
+    async def _how_it_ended(self) -> Any:
+        """It may go on for long with its output closed: that costs us no thread."""
+        loop, over = asyncio.get_running_loop(), asyncio.Event()
+
+        def tell() -> None:
+            with suppress(RuntimeError):  # the loop has been closed
+                loop.call_soon_threadsafe(over.set)
+
+        self._session.on_end(tell)
+        await over.wait()
+        return convert.exit_message(self._session.wait(0))
 
     async def _type(self) -> None:
         """Pass on what comes, in its order; a container that has gone hears nothing."""
@@ -99,7 +111,7 @@ class _Served:
 class _Look:
     """A session as a pump's source: closing it hangs up, and frees nothing yet."""
 
-    def __init__(self, opened: Session) -> None:
+    def __init__(self, opened: ViewerSession) -> None:
         self._session = opened
 
     def __iter__(self) -> Iterator[tuple[Stream, bytes]]:
@@ -111,16 +123,15 @@ class _Look:
             same.shutdown(socket.SHUT_RDWR)
 
 
-def _open(manager: Any, request: Any) -> Session:
+def _open(manager: Manager, request: Any) -> ViewerSession:
     """What the first message asks for."""
     if request.HasField("attach"):
         wanted = request.attach
-        looked: Session = manager.attach(wanted.container_id, stdin=wanted.stdin)
-        return looked
+        return manager.attach(wanted.container_id, stdin=wanted.stdin)
     if not request.HasField("exec"):
         raise InvalidArgument("a session begins with `attach` or with `exec`")
     wanted = request.exec
-    running: Session = manager.exec(
+    return manager.exec(
         wanted.container_id,
         *wanted.command,
         env=dict(wanted.env),
@@ -131,7 +142,6 @@ def _open(manager: Any, request: Any) -> Session:
         columns=wanted.window.columns,
         log=wanted.log,
     )
-    return running
 
 
 def _joined(batch: Any) -> Any:

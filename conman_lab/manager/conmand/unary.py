@@ -18,7 +18,7 @@ from conman_lab.oci import Bundle
 
 from .threads import Kind
 
-Answer = Callable[[Any, Any], Any]  # a request's message to a reply's
+Answer = Callable[[Containers, Any], Any]  # a request's message to a reply's
 
 
 def version(manager: Containers, request: Any) -> Any:
