@@ -29,7 +29,8 @@ _conmanctl() {
 compdef _conmanctl conmanctl
 """
 FISH = """\
-complete -c conmanctl -a '(conmanctl __complete (commandline -opc)[2..] (commandline -ct) 2>/dev/null)'
+complete -c conmanctl -s I -l image -rF
+complete -c conmanctl -f -a '(conmanctl __complete (commandline -opc)[2..] (commandline -ct) 2>/dev/null)'
 """
 SCRIPTS = {"bash": BASH, "zsh": ZSH, "fish": FISH}
 
