@@ -10,7 +10,9 @@ import pytest
 from facts import ends, reads
 from shims import Shims, out
 
+from conman_lab.identity import Identity
 from conman_lab.linux import Exit
+from conman_lab.shim.kept import wait_for_end
 
 
 @pytest.fixture
@@ -41,6 +43,25 @@ def test_who_was_busy_hears_of_the_death_first_and_of_its_last_words(
     assert container.wait(5) == Exit(code=0)
     lines = [b"line %d" % number + newline for number in range(1, 1001)]
     assert out(container) == b"".join(lines) + b"end"
+
+
+class Ending(Identity):
+    """Ends, and is reaped, just after somebody has seen it alive."""
+
+    @property
+    def alive(self):
+        """It was; and two equal identities are of one class."""
+        was = Identity(self.pid, self.started_at, self.boot).alive
+        if was:
+            os.kill(self.pid, signal.SIGKILL)
+            os.waitpid(self.pid, 0)
+        return was
+
+
+def test_a_shim_may_end_between_two_looks_of_who_waits_for_it(tmp_path):
+    """It writes the exit file and is gone; a busy machine makes that a long moment."""
+    shim = Identity.of(os.posix_spawn("/bin/sleep", ["sleep", "60"], {}))
+    assert wait_for_end(tmp_path, Ending(shim.pid, shim.started_at, shim.boot), 5)
 
 
 LAST_CALLS = re.compile(r"^(write|fdatasync|rename)\(.*/(log|exit)[>\"]")

@@ -77,9 +77,12 @@ def wait_for_end(directory: Path, shim: Identity | None, timeout: float) -> bool
     with ExitStack() as stack:
         news = linux.watch_directory(str(directory))
         stack.callback(os.close, news)
-        if exit_file.exists() or shim is None or not shim.alive:
+        if exit_file.exists() or shim is None:
             return True
-        death = os.pidfd_open(shim.pid)
+        try:  # first; what is looked at afterwards is what we wait for
+            death = os.pidfd_open(shim.pid)
+        except ProcessLookupError:  # ESRCH: it has ended, perhaps a moment ago
+            return True
         stack.callback(os.close, death)
         ends_at = time.monotonic() + timeout
         while not exit_file.exists() and shim.alive:
