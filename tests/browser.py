@@ -90,7 +90,7 @@ def jupyterlab(directory):
         )  # fmt: skip
     try:
         told = state / PLACES["JUPYTER_RUNTIME_DIR"] / f"jpserver-{process.pid}.json"
-        yield Server(eventually(lambda: _facts(told, process), timeout=30), shown)
+        yield Server(eventually(lambda: _facts(told, process), timeout=90), shown)
     finally:
         below = [each.pid for tree in tree_of(process.pid) for each in tree.walk()]
         process.terminate()
