@@ -187,3 +187,10 @@ def test_who_waits_for_a_removed_one_hears(manager, running):
         waiting = threads.submit(manager.wait, "sleeper", 10)
         manager.remove("sleeper", force=True)
         assert waiting.result(10) == Exit(signal=9)
+
+
+def test_a_shim_goes_by_the_name_of_its_container(manager, bundle):
+    web = manager.create("web", bundle("hello"))
+    shim = manager.inspect("web")["shim"]
+    assert Path(f"/proc/{shim}/comm").read_text() == "shim:web\n"
+    assert web.id not in Path(f"/proc/{shim}/cmdline").read_text().partition("\0")[0]

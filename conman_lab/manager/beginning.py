@@ -106,6 +106,7 @@ def _launched(house: House, container: Container, window: Window = (0, 0)) -> Co
     """Start its shim, and with it the container, up to `start`."""
     options = Options(
         id=container.id,
+        name=container.name,
         runtime=str(house.runtime.program),
         root=str(house.runtime.root),
         directory=str(house.store.directory(container.id)),

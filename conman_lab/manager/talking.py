@@ -97,8 +97,9 @@ class Talking:
         container = house.refresh(entry).may("exec in")
         if not command:
             raise InvalidArgument(f"exec in {container.name}: which command?")
+        place = (entry.id, secrets.token_hex(6))
         options = prepare(
-            house.runtime, entry.id, secrets.token_hex(6), *command, **wishes
+            house.runtime, *place, *command, name=container.name, **wishes
         )
         directory = Path(options.directory)
         if log:

@@ -33,6 +33,7 @@ def prepare(
     stdin_once: bool = True,
     rows: int = 0,
     columns: int = 0,
+    name: str = "",
 ) -> Options:
     """Make the place of the exec `id`; the options are for `launch` or `launch_watched`.
 
@@ -45,6 +46,7 @@ def prepare(
     directory = _make(place, id, own.validate().config["process"])
     return Options(
         id=container,
+        name=name,
         exec=True,
         runtime=str(runtime.program),
         root=str(runtime.root),

@@ -38,6 +38,7 @@ class Options:
     runtime: str  # the OCI runtime's program, as /usr/sbin/runc
     root: str  # its state directory
     directory: str  # the container's; `bundle` is in it already
+    name: str = ""  # what people call the container, if that is not its id
     exec: bool = False  # `runtime exec` in the container `id`, not `runtime create`
     terminal: bool = False  # the bundle, or process.json, wants one
     rows: int = 0  # the terminal's first size; 0: as it is
@@ -61,7 +62,7 @@ class Options:
     def title(self) -> str:
         """What ps(1) calls the shim: `shim:web`, and of an exec in it `shim:web/1`."""
         command = f"/{os.path.basename(self.directory)}" if self.exec else ""
-        return f"shim:{self.id}{command}"
+        return f"shim:{self.name or self.id}{command}"
 
     def to_argv(self) -> list[str]:
         """As flags: `--id=web --terminal`."""
