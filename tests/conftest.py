@@ -6,6 +6,7 @@ from dataclasses import replace
 from itertools import count
 
 import pytest
+from hypothesis import HealthCheck, settings
 from manager_home import managing
 
 from conman_lab import places
@@ -17,6 +18,12 @@ from conman_lab.names import make_private
 from conman_lab.oci import Bundle, Runtime
 
 _numbers = count(1)
+
+# How long an example takes says how busy the machine is, and nothing about our code.
+settings.register_profile(
+    "patient", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("patient")
 
 
 @pytest.fixture
