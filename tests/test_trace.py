@@ -1,10 +1,12 @@
 """A trace is data: what is told of it, and that nothing is lost on the way to a file."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from conman_lab.linux import Exit
+from conman_lab.observe.comparing import SAME
 from conman_lab.observe.trace import Event, Kind, Mark, Span, Trace
 
 TRACES = Path(__file__).parent / "traces"
@@ -64,3 +66,46 @@ def test_a_recorded_trace_has_the_stages_of_runc_init(path):
         ["runc:[1:CHILD]"],
         ["runc:[2:INIT]", "echo Hello from a container"],
     ]
+
+
+def test_a_diff_knows_no_pids_and_no_times():
+    one, two = adopted(), adopted().shifted(5.0)
+    renumbered = [
+        replace(event, pid=event.pid + 7, parent=event.parent and event.parent + 7)
+        for event in two.events
+    ]
+    assert one.diff(replace(two, events=renumbered)) == SAME
+
+
+def test_a_diff_says_what_is_only_in_one():
+    without = adopted().filter(lambda life: life.pid != SLEEP)
+    line = "python -m x > shim > runc start > sleep 9  (adopted, killed by SIGKILL)"
+    assert adopted().diff(without) == f"- {line}"
+    assert without.diff(adopted()) == f"+ {line}"
+
+
+def test_a_filter_keeps_what_happened_to_whom_it_keeps():
+    """A pid that comes again is another process."""
+    again = Event(0.95, Kind.FORK, SLEEP, US)
+    trace = adopted()
+    trace.events.append(again)
+    kept = trace.filter(lambda life: life.titles[0] == "sleep 9")
+    assert {event.kind for event in kept.events} == {
+        *(Kind.FORK, Kind.EXEC, Kind.ADOPT, Kind.EXIT)
+    }
+    assert again not in kept.events
+
+
+def test_two_traces_that_overlap_are_merged_on_one_axis():
+    early, late = adopted(), adopted().shifted(-0.5)
+    assert late.began_at == 1000.5
+    assert early.merge(late).events == early.events
+    assert str(early.merge(late.shifted(0.0001))) == TREE
+    assert [mark.at for mark in late.merge(early).marks] == [0.8, 0.8]
+
+
+def test_a_table_has_pids_and_times():
+    *_, sleep, span, mark = adopted().table().splitlines()
+    assert sleep.split()[:5] == ["P4", "40", "500.00", "900.00", "400.00"]
+    assert span == "250.00 ms  runc start: 500.00 ms"
+    assert mark == "800.00 ms  mark: now it is killed"

@@ -5,6 +5,7 @@ In a notebook: `from conman_lab.lab import Lab`, then `lab = Lab("02-naive-runc"
 workspace.py  Lab: one notebook's home, its runtime, its bundles, its end
 lock.py       one kernel at a time
 started.py    processes that cannot run before they are noted
+predict.py    a guess beside the fact
 registry.py   what there is of a lab, read from disk and kernel
 clean.py      removes exactly that
 bundles.py    the course's bundles, with their root file systems

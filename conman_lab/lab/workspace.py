@@ -26,6 +26,7 @@ from conman_lab.shim.launch import Shim
 from . import bundles
 from .clean import clean
 from .lock import Lock
+from .predict import Prediction, predict
 from .registry import Registry, check_root
 from .started import Started, start
 
@@ -118,6 +119,10 @@ class Lab:
     def trace(self) -> AbstractContextManager[Recording]:
         """Record what happens in this lab, and to us: `with lab.trace() as t:`."""
         return trace(os.getpid(), self)
+
+    def predict(self, question: str, guess: object, fact: object) -> Prediction:
+        """Show what was guessed beside what was seen; nothing, before it was guessed."""
+        return predict(question, guess, fact)
 
     def close(self) -> None:
         """End and remove all of it, look again, and print what is left."""

@@ -8,6 +8,7 @@ and most of a runtime's own processes are of that kind; hence, beside the looks,
 kernel's own account.
 
 trace.py       Trace: what happened, as data; events.py, lives.py, telling.py
+comparing.py   what is in one trace and not in another; perfetto.py: for ui.perfetto.dev
 recording.py   trace(): listens while a block runs
 procevents.py  the kernel's process connector; polling.py, where there is none
 family.py      who belongs to a trace, and who has adopted whom

@@ -133,6 +133,8 @@ class _Reader:
         return self._drafts
 
     def _born(self, event: Event) -> None:
+        if event.kind is Kind.SEEN and event.pid in self._sits:
+            return  # by another recording, that began later
         parent = self._sits.get(event.parent or 0)
         words = event.words or ((event.name,) if event.name else ())
         if not words and parent:

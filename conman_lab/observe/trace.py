@@ -10,19 +10,22 @@ It needs no root, no runc and no Linux: whoever has the file sees what was seen.
 """
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 from . import telling
+from .comparing import difference
 from .events import Event, Kind, Mark, Span
-from .lives import Adoption, Life, Phase, lives
+from .lives import INIT, Adoption, Life, Phase, lives
+from .perfetto import to_perfetto
 from .words import without_place
 
 __all__ = ["Adoption", "Event", "Kind", "Life", "Mark", "Phase", "Span", "Trace"]
 
 FORMAT = 1
+MOMENT = 0.001
 
 
 @dataclass
@@ -95,6 +98,36 @@ class Trace:
         """The same with pids and times, then the spans and the marks."""
         return telling.table(self.lives(), [*self.spans], [*self.marks])
 
+    def find(self, words: str) -> Life:
+        """The first process that has been called so, or the like; LookupError."""
+        for life in self.lives():
+            if any(words in it for it in life.titles):
+                return life
+        raise LookupError(f"nothing in this trace was called {words!r}")
+
+    def parent_of(self, words: str) -> str:
+        """Who gave birth to it, in words."""
+        return self._last_title(self.find(words).parent, "somebody outside")
+
+    def adopter_of(self, words: str) -> str:
+        """Who has it now that its parent has ended: init, or the subreaper, in words."""
+        adoptions = self.find(words).adoptions
+        return self._last_title(adoptions[-1].adopter, INIT) if adoptions else "nobody"
+
+    def _last_title(self, key: int | None, otherwise: str) -> str:
+        lives = {life.key: life for life in self.lives()}
+        return otherwise if key is None else lives[key].titles[-1]
+
+    def diff(self, other: "Trace") -> str:
+        """What is only here (-), and what is only there (+), whatever pids and times."""
+        return difference(self.lives(), other.lives())
+
+    def to_perfetto(self) -> dict[str, Any]:
+        """For ui.perfetto.dev: write it with json.dump."""
+        known = [event.at for event in self.events]
+        ends_at = max([*known, self.ended_at or 0.0])
+        return to_perfetto(self.lives(), [*self.spans], [*self.marks], ends_at)
+
     # --- as material
 
     def filter(self, wanted: Callable[[Life], bool]) -> "Trace":
@@ -109,7 +142,7 @@ class Trace:
         later = second.shifted(second.began_at - first.began_at)
         ends = [end for end in (first.ended_at, later.ended_at) if end is not None]
         return Trace(
-            _by_time({*first.events, *later.events}, lambda event: event.at),
+            [*_once(_by_time([*first.events, *later.events], lambda event: event.at))],
             _by_time([*first.spans, *later.spans], lambda span: span.began_at),
             _by_time([*first.marks, *later.marks], lambda mark: mark.at),
             source=" and ".join(dict.fromkeys([first.source, later.source])),
@@ -121,7 +154,9 @@ class Trace:
     def shifted(self, by: float) -> "Trace":
         """The same, `by` seconds later."""
         return self._with(
-            events=[replace(event, at=event.at + by) for event in self.events],
+            events=[
+                replace(event, at=round(event.at + by, 9)) for event in self.events
+            ],
             spans=[
                 replace(span, began_at=span.began_at + by, ended_at=span.ended_at + by)
                 for span in self.spans
@@ -159,6 +194,16 @@ def _is_of(event: Event, lives: Iterable[Life]) -> bool:
         and (life.ended_at is None or event.at <= life.ended_at)
         for life in lives
     )
+
+
+def _once(events: list[Event]) -> Iterator[Event]:
+    """What both have heard, only once; their clocks were set a little apart."""
+    heard_at: dict[Event, float] = {}
+    for event in events:
+        what = replace(event, at=0.0)
+        if event.at - heard_at.get(what, -1.0) > MOMENT:
+            heard_at[what] = event.at
+            yield event
 
 
 def _by_time(things: Iterable[Any], when: Callable[[Any], float]) -> list[Any]:
