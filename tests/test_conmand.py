@@ -254,6 +254,18 @@ def test_a_daemon_killed_in_mid_call_is_told(daemon, bundle):
     client.remove("web", force=True)
 
 
+def test_logs_are_linked_where_people_look(daemon, bundle):
+    client = daemon.start().client
+    client.create("web", bundle("hello"))
+    client.start("web")
+    client.wait("web", 10)
+    (link,) = (daemon.home / "logs").iterdir()
+    assert link.name == f"{client.status('web').id}.log"
+    assert b"Hello" in link.read_bytes()
+    client.remove("web")
+    assert [*(daemon.home / "logs").iterdir()] == []
+
+
 def test_what_is_no_grpc_is_no_harm(daemon):
     daemon.start()
     for noise in (b"GET / HTTP/1.1\r\n\r\n", b"\0" * 100, b"PRI * HTTP/2.0\r\n"):

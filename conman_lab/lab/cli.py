@@ -20,6 +20,7 @@ COMMANDS = (
     ("freeze", "conman_lab.lab.freeze", "write the notebooks' committed outputs"),
     ("bench", "conman_lab.lab.bench", "measure our shim beside the others"),
     ("conformance", "conman_lab.lab.conformance", "what a shim promises, tried"),
+    ("service", "conman_lab.lab.service", "conmand as a service of systemd"),
     ("clean", "conman_lab.lab.clean", "remove all that the lab has left"),
 )
 

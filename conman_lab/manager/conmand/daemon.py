@@ -13,6 +13,7 @@ from conman_lab.manager.manager import Manager
 from conman_lab.names import make_private
 
 from .journal import Journal
+from .links import Links
 from .listener import Inherited, Listener
 from .options import Options
 from .service import Service
@@ -27,6 +28,7 @@ async def serve(options: Options, journal: Journal) -> None:
     with ExitStack() as stack:
         manager = Manager(options.lib_root, options.runtime())
         stack.callback(manager.close)
+        stack.callback(Links(options.container_logs, manager).close)
         _note_ourselves(options)
         fd = activated()
         listener = Listener(options.listen) if fd is None else Inherited(fd)

@@ -3,7 +3,7 @@
     --lib-root         containers/ID: all that must outlive us; one daemon has it
     --run-root         conmand.pid: who we are
     --runtime-root     the OCI runtime's own state
-    --container-logs   ID.log: a link to the log of each container, where people look
+    --container-logs   ID.log: a link to the log of each container; see links.py
 
 A lib-root of its own has a cgroup of its own.  One that is a lab's home belongs to that
 lab, and `./lab clean` finds what it left; any other is its user's, and nobody else's to
@@ -99,7 +99,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         *("-s", "--shimmy-path"),
         type=Path,
-        help="the shim's executable, instead of ours",
+        help="taken and not used: the shim is our own",
     )
     parser.add_argument("--log", type=Path, help="a file for our log, not stderr")
     return parser
