@@ -2,6 +2,8 @@
 
 import os
 import select
+import subprocess
+import sys
 import time
 from contextlib import closing
 from pathlib import Path
@@ -37,3 +39,12 @@ def state_of(pid: int) -> str:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except (FileNotFoundError, ProcessLookupError):
         return ""
+
+
+def modules_after(statements):
+    """All modules that a fresh interpreter has after these statements."""
+    code = f"import sys; {statements}; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    return set(done.stdout.split())

@@ -3,11 +3,11 @@
 import json
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from eventually import eventually
+from facts import modules_after
 from test_views import HOSTILE, WIDGET, Text
 
 from conman_lab.linux import Exit
@@ -310,29 +310,23 @@ def test_a_live_one_has_all_three_faces(live, recorded):
 
 
 def test_who_only_wants_the_text_imports_nothing_heavy():
-    ask = (
-        "import sys; from conman_lab.views import swimlane; "
+    seen = modules_after(
+        "from conman_lab.views import swimlane; "
         "from conman_lab.observe.trace import Trace; "
-        "swimlane(Trace(ended_at=1))._repr_html_(); print(*sys.modules)"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", ask], capture_output=True, text=True, check=True
+        "swimlane(Trace(ended_at=1))._repr_html_()"
     )
     heavy = {"anywidget", "ipywidgets", "matplotlib", "IPython", "pygments"}
-    assert heavy & set(done.stdout.split()) == set()
+    assert heavy & seen == set()
 
 
 def test_a_figure_needs_no_pyplot():
-    ask = (
-        "import sys; from conman_lab.views import swimlane; "
+    seen = modules_after(
+        "from conman_lab.views import swimlane; "
         "from conman_lab.observe.trace import Trace; "
-        "swimlane(Trace(ended_at=1)).figure()._repr_png_(); "
-        "print('matplotlib.pyplot' in sys.modules)"
+        "swimlane(Trace(ended_at=1)).figure()._repr_png_()"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", ask], capture_output=True, text=True, check=True
-    )
-    assert done.stdout.strip() == "False"
+    assert "matplotlib.figure" in seen
+    assert "matplotlib.pyplot" not in seen
 
 
 def test_a_zombie_is_told_until_somebody_asks_for_its_exit(live):
@@ -343,7 +337,9 @@ def test_a_zombie_is_told_until_somebody_asks_for_its_exit(live):
             lane = eventually(lambda: dead(watching, child.pid))
             assert lane["reaped"] is None
         eventually(lambda: not dead(watching, child.pid))
+    eventually(lambda: not watching.widget.running)
     page = shown(watching.widget)
+    assert len(page["order"]) == len(recording.lives())
     (lane,) = [it for it in page["lanes"].values() if pid_of(it) == child.pid]
     assert lane["reaped"] > lane["ended"]
 

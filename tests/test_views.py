@@ -5,13 +5,12 @@ import os
 import re
 import signal
 import subprocess
-import sys
 from contextlib import contextmanager
 from html.parser import HTMLParser
 
 import pytest
 from eventually import eventually
-from facts import state_of
+from facts import modules_after, state_of
 
 from conman_lab import naive
 from conman_lab.lab import Lab
@@ -455,12 +454,6 @@ def test_functions_can_be_compared():
 
 
 def test_who_only_wants_a_tree_imports_no_widgets():
-    ask = (
-        "import sys; from conman_lab.views import tree, show; str(tree(1)); "
-        "print(*sys.modules)"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", ask], capture_output=True, text=True, check=True
-    )
+    seen = modules_after("from conman_lab.views import tree, show; str(tree(1))")
     heavy = {"anywidget", "ipywidgets", "matplotlib", "IPython", "pygments"}
-    assert heavy & set(done.stdout.split()) == set()
+    assert heavy & seen == set()

@@ -82,13 +82,14 @@ class Recording(Trace):
         """Hear the last of it, and let go; a second time does nothing."""
         if self.ended_at is not None:
             return
-        self.ended_at = self._seconds(time.monotonic_ns())
+        ended_at = self._seconds(time.monotonic_ns())
         spans.ignore(self._span)
         sys.setswitchinterval(self._interval)
         os.close(self._stop)
         self._thread.join()
         os.close(self._stopped)
-        self.events.sort(key=lambda event: event.at)
+        self.events = sorted(self.events, key=lambda event: event.at)
+        self.ended_at = ended_at  # last: whoever draws it takes that for the whole
 
     def _listen(self) -> None:
         """Be the thread."""
