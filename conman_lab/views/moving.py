@@ -5,7 +5,8 @@ are traits, so a page that comes late, or is loaded anew, has all that the other
 When the changes have become many, the picture is sent again.
 
 The kernel tells when a process ends, but not when its parent has asked for its exit; as
-long as nobody has, it is a zombie.  While a trace is recorded, /proc can be asked.
+long as nobody has, it is a zombie.  While a trace is recorded, /proc can be asked; what
+is drawn ends with the last look that found one, and may have ended a little later.
 """
 
 import time
@@ -41,7 +42,9 @@ class LiveSwimlane(Live):
 
     def __init__(self, view: View) -> None:
         self.view = view
-        self._zombies: dict[int, float | None] = {}  # when it was reaped, by life
+        self._watched = self.recording  # else its pids are somebody else's by now
+        self._zombies: dict[int, float] = {}  # by life: when it was seen as one last
+        self._unasked: set[int] = set()  # those who still are
         self._told: tuple[object, ...] = ()
         widget = None if frozen() else widget_class("swimlane", "tree", "swimlane")
         super().__init__(widget and widget(picture=_page(self._drawn())), EVERY)
@@ -58,7 +61,7 @@ class LiveSwimlane(Live):
                 return
             goes_on = self.recording  # before all else: what comes after is complete
             told = self._measure()
-            if told != self._told or self._has_zombies():
+            if told != self._told or self._unasked:
                 self._tell(_page(self._drawn()))
                 self._told = told
             if not goes_on:
@@ -92,30 +95,28 @@ class LiveSwimlane(Live):
     def _drawn(self) -> Picture:
         now = time.time() - self.view.trace.began_at if self.recording else None
         drawn = self.view.picture(now)
-        if now is not None:
-            self._ask_for_zombies(drawn, now)
+        if self._watched:
+            self._look_for_zombies(drawn)
         return replace(drawn, lanes=tuple(map(self._with_its_death, drawn.lanes)))
 
     def _with_its_death(self, lane: Lane) -> Lane:
-        if lane.life.key not in self._zombies:
-            return lane
-        reaped_at = self._zombies[lane.life.key]
-        return replace(lane, reaped_at=reaped_at, zombie=reaped_at is None)
+        key = lane.life.key
+        if key in self._unasked:
+            return replace(lane, zombie=True)
+        return replace(lane, reaped_at=self._zombies.get(key))
 
-    def _has_zombies(self) -> bool:
-        return None in self._zombies.values()
-
-    def _ask_for_zombies(self, drawn: Picture, now: float) -> None:
-        ended = [lane.life for lane in drawn.lanes if lane.life.ended_at is not None]
-        new = [life for life in ended if life.ended_at > now - 10 * EVERY]  # type: ignore[operator]  # not None
-        known = [life for life in ended if self._zombies.get(life.key, 0) is None]
-        there = snapshot({life.pid for life in new + known})
-        for life in new + known:
-            process = there.get(life.pid)
-            if process and process.state == ZOMBIE:
-                self._zombies[life.key] = None
-            elif life.key in self._zombies:
-                self._zombies[life.key] = self._zombies[life.key] or now
+    def _look_for_zombies(self, drawn: Picture) -> None:
+        """Of those who have just ended, and of those who were zombies before."""
+        asked = [
+            life
+            for life in (lane.life for lane in drawn.lanes)
+            if life.key in self._unasked
+            or (life.ended_at is not None and life.ended_at > drawn.now - 10 * EVERY)
+        ]
+        there = snapshot({life.pid for life in asked})
+        dead = {pid for pid, process in there.items() if process.state == ZOMBIE}
+        self._unasked = {life.key for life in asked if life.pid in dead}
+        self._zombies |= dict.fromkeys(self._unasked, drawn.now)
 
 
 def _page(drawn: Picture) -> Page:
