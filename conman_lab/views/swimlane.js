@@ -225,7 +225,7 @@ function decimals(step) {
 }
 
 function ticks(drawing, height) {
-  const { time, left, right, x, u0, u1, pixels } = drawing
+  const { left, right, x, u0, u1, pixels } = drawing
   const step = niceStep(((u1 - u0) / pixels) * 85)
   const [from, to] = [drawing.scale.time(u0), drawing.scale.time(u1)]
   const inSeconds = step >= 0.5
@@ -253,8 +253,8 @@ function ticks(drawing, height) {
   return made
 }
 
-// Where time was folded: a band with torn edges, and how long it was.
-function torn({ x, scale, left, right }, height) {
+// Where time was folded: a band, and how long it was.
+function bands({ x, scale, left, right }, height) {
   return scale.folds.flatMap(([from, to]) => {
     const [a, b] = [x(from), x(to)]
     if (b < left || a > right) return []
@@ -726,7 +726,7 @@ class View {
       inside.append(shape("rect", { class: `lane${selected}`, x: 0, y, width: LEFT + pixels + RIGHT, height: LANE }))
     })
     inside.append(
-      ...torn(this.drawing, height),
+      ...bands(this.drawing, height),
       ...ticks(this.drawing, height - 16),
       ...spanBars(spans, this.drawing, this.drawing.spanTop),
       ...this.rows.flatMap((lane) => forks(lane, rows, this.drawing)),
