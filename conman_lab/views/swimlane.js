@@ -391,6 +391,7 @@ class View {
     head.append(this.light, this.summary, this.pause, further, closer, fit, this.fold, this.hide)
     this.stage = element("div", "stage")
     this.stage.tabIndex = 0
+    this.stage.dataset.lmSuppressShortcuts = "true" // JupyterLab's 0 0 restarts a kernel
     this.stage.setAttribute("role", "listbox")
     this.stage.setAttribute("aria-label", "processes over time: arrows choose and move, + and - zoom, 0 shows all, space pauses")
     this.names = element("div", "names")
