@@ -13,6 +13,7 @@ from pathlib import Path
 from conman_lab.linux import Exit
 
 from .facts import exit_of, shim_of
+from .store import set_aside
 from .watcher import Watcher
 
 KEEP = "keep"  # a note in a directory that stays
@@ -84,7 +85,4 @@ def discard(directory: Path) -> None:
     """
     if (directory / KEEP).exists() and (directory / "exit").exists():
         return
-    aside = directory.with_suffix(".gone")
-    with suppress(OSError):  # ENOENT: its container has gone, with all that is below it
-        directory.rename(aside)
-    shutil.rmtree(aside, ignore_errors=True)
+    shutil.rmtree(set_aside(directory), ignore_errors=True)

@@ -93,13 +93,8 @@ class Store:
         remove(self._state(id))
 
     def set_aside(self, id: str) -> Path:
-        """Rename the directory: who has not opened a file in it by now never will."""
-        aside = self.root / f"{id}{GONE}"
-        if aside.exists():  # we have been here before
-            shutil.rmtree(self.directory(id), ignore_errors=True)
-        with suppress(FileNotFoundError):
-            self.directory(id).rename(aside)
-        return aside
+        """Rename the directory, and return it; see below."""
+        return set_aside(self.directory(id))
 
     # --- what the manager notes beside it
 
@@ -130,6 +125,22 @@ class Store:
             names = [path.name for path in self.root.iterdir()]
             return sorted(name for name in names if ID.fullmatch(name))
         return []
+
+
+def set_aside(directory: Path) -> Path:
+    """Rename it to NAME.gone: who has not opened a file in it by now never will.
+
+    Not even its shim.log.  A shim finds out where that is, and whoever gives up there
+    would make it again, and the directory, to say so.
+    """
+    aside = directory.with_suffix(GONE)
+    if aside.exists():  # we have been here before
+        shutil.rmtree(directory, ignore_errors=True)
+    with suppress(FileNotFoundError):
+        directory.rename(aside)
+    with suppress(FileNotFoundError):
+        (aside / "shim.log").rename(aside / "shim.log.gone")
+    return aside
 
 
 def _container(who: dict[str, Any], log: str) -> Container:

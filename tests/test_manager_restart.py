@@ -1,0 +1,288 @@
+"""The manager goes, the containers stay, and the next one knows them all."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+
+import pytest
+from eventually import eventually
+from manager_home import left, managing
+
+from conman_lab.errors import WrongState
+from conman_lab.linux import Exit
+from conman_lab.manager import restarts
+from conman_lab.manager.container import Policy, Restart
+from conman_lab.oci.runtime import Runtime
+
+pytestmark = [pytest.mark.needs_root, pytest.mark.needs_runc]
+
+ALWAYS = Restart(Policy.ALWAYS)
+
+
+def shim_ends(manager, name):
+    """A description of when its exit is on the disk: then nobody need be there."""
+    return Path(manager.inspect(name)["directory"], "exit").exists
+
+
+def test_it_finds_everyone_in_their_states(runtime, bundle):
+    with managing(runtime) as manager:
+        manager.create("new", bundle("sleeper"), labels={"a": "b"})
+        for name in ("runs", "ended", "paused", "lost"):
+            manager.create(name, bundle("sleeper"), readonly=False)
+            manager.start(name)
+        manager.pause("paused")
+        manager.stop("ended")
+        shim, first = manager.inspect("lost")["shim"], manager.status("lost").pid
+        before = {it.name: it for it in manager.list()}
+    os.kill(shim, signal.SIGKILL)
+    os.kill(first, signal.SIGKILL)
+    with managing(runtime) as manager:
+        eventually(lambda: manager.status("lost").status == "UNKNOWN")
+        after = {it.name: it for it in manager.list()}
+        del before["lost"], after["lost"]
+        assert after == before
+        assert [*map(str, after.values())] == [
+            "new: CREATED",
+            "runs: RUNNING",
+            f"ended: EXITED, {before['ended'].exit}",
+            "paused: RUNNING (paused)",
+        ]
+        manager.start("new")
+        for it in manager.list():
+            manager.remove(it.id, force=True)
+        assert left(runtime) == []
+
+
+def test_exits_of_those_that_end_while_it_is_down_are_kept(runtime, bundle):
+    with managing(runtime) as manager:
+        for code in range(10):
+            ready = bundle(
+                "sleeper",
+                "sh",
+                "-c",
+                f"trap 'exit {code}' TERM; echo ready; sleep 1000 & wait",
+            )
+            manager.create(f"it-{code}", ready)
+            manager.start(f"it-{code}")
+            eventually(lambda name=f"it-{code}": [*manager.logs(name)])
+        pids = [it.pid for it in manager.list()]
+        told = [shim_ends(manager, f"it-{code}") for code in range(10)]
+    for pid in pids:
+        os.kill(pid, signal.SIGTERM)
+    eventually(lambda: all(is_told() for is_told in told))
+    with managing(runtime) as manager:
+        assert [manager.wait(f"it-{code}", 0).code for code in range(10)] == [
+            *range(10)
+        ]
+        told = [event for event in manager._house.events._kept if event.kind == "exit"]
+        assert len(told) == 10
+
+
+def test_no_runtime_is_called_to_restore(runtime, bundle, monkeypatch):
+    with managing(runtime) as manager:
+        manager.create("runs", bundle("sleeper"))
+        manager.start("runs")
+        manager.create("ended", bundle("exiter"))
+        manager.start("ended")
+        manager.wait("ended", 10)
+
+    def call(self, *words):
+        raise AssertionError(words)
+
+    monkeypatch.setattr(Runtime, "_call", call)
+    with managing(runtime) as manager:
+        assert {it.name: it.status for it in manager.list()} == {
+            "runs": "RUNNING",
+            "ended": "EXITED",
+        }
+
+
+def test_who_waits_hears_that_it_was_closed(runtime, bundle):
+    with managing(runtime) as manager, ThreadPoolExecutor() as threads:
+        manager.create("it", bundle("sleeper"))
+        manager.start("it")
+        waiting = threads.submit(manager.wait, "it")
+        events = threads.submit(list, manager.events())
+        manager.close()
+        with pytest.raises(WrongState, match="closed"):
+            waiting.result(10)
+        assert events.result(10) == []
+
+
+def test_a_state_that_cannot_be_read_can_be_removed(runtime, bundle):
+    with managing(runtime) as manager:
+        it = manager.create("it", bundle("sleeper"))
+        manager.start("it")
+    state = runtime.home / "containers" / it.id / "state.json"
+    for content in ("", "{}", "[]", '{"process": "1 2"}'):
+        state.write_text(content)
+        with managing(runtime) as manager:
+            (found,) = manager.list()
+            assert (found.status, found.id) == ("UNKNOWN", it.id)
+            assert "remove it" in found.message
+    with managing(runtime) as manager:
+        manager.remove(it.id)
+        assert left(runtime) == []
+
+
+# --- restart policies
+
+
+@pytest.fixture
+def soon(monkeypatch):
+    monkeypatch.setattr(restarts, "FIRST", 0.01)
+
+
+def kinds(manager):
+    return [event.kind for event in manager._house.events._kept]
+
+
+def test_one_that_fails_is_started_again_as_often_as_its_limit(manager, running, soon):
+    running("exiter", restart=Restart(Policy.ON_FAILURE, limit=2))
+    eventually(lambda: kinds(manager).count("exit") == 3, timeout=10)
+    it = manager.status("exiter")
+    assert (it.status, it.exit, it.restarts) == ("EXITED", Exit(code=7), 2)
+    assert kinds(manager).count("restart") == 2
+
+
+def test_on_failure_is_not_on_success(manager, running, soon):
+    running("exiter", "true", restart=Restart(Policy.ON_FAILURE))
+    manager.wait("exiter", 10)
+    assert not manager._house.restarts._timers
+
+
+def test_always_is_until_it_is_asked_to_stop(manager, running, runtime, soon):
+    running("sleeper", restart=ALWAYS, readonly=False)
+    for number in range(3):
+        manager.kill("sleeper", signal.SIGKILL)
+        eventually(lambda n=number: manager.status("sleeper").restarts == n + 1)
+        eventually(lambda: manager.status("sleeper").status == "RUNNING")
+    manager.stop("sleeper", 0)
+    assert manager.status("sleeper").status == "EXITED"
+    assert not manager._house.restarts._timers
+    manager.remove("sleeper")
+    assert left(runtime) == []
+
+
+def test_its_log_and_its_layer_go_on(manager, running, soon):
+    script = "echo run >> /runs; wc -l < /runs; exit 1"
+    running(
+        "exiter",
+        "sh",
+        "-c",
+        script,
+        restart=Restart(Policy.ON_FAILURE, 2),
+        readonly=False,
+    )
+    eventually(lambda: kinds(manager).count("exit") == 3, timeout=10)
+    assert [*map(str, manager.logs("exiter"))] == ["1", "2", "3"]
+
+
+def test_stop_cancels_a_restart_that_is_due(manager, running):
+    running("exiter", restart=Restart(Policy.ALWAYS))
+    manager.wait("exiter", 10)
+    manager.stop("exiter")
+    eventually(lambda: not manager._house.restarts._timers)
+    assert manager.status("exiter").restarts == 0
+
+
+def test_the_waits_double_and_a_good_run_begins_anew():
+    from conman_lab.manager.container import Container
+
+    def due(restarts_by_now, ran):
+        now = time.time()
+        it = Container(
+            "1",
+            "x",
+            restarts=restarts_by_now,
+            started_at=now - ran,
+            exit=Exit(1, at=now),
+        )
+        return round(restarts.wait_of(it), 1)
+
+    assert [due(n, ran=1) for n in range(4)] == [0.1, 0.2, 0.4, 0.8]
+    assert due(50, ran=1) == 60
+    assert due(5, ran=11) == 0.1
+
+
+def test_a_policy_holds_across_a_restart_of_the_manager(runtime, bundle, soon):
+    with managing(runtime) as manager:
+        manager.create("always", bundle("sleeper"), restart=ALWAYS)
+        manager.create("stopped", bundle("sleeper"), restart=ALWAYS)
+        manager.create("fails", bundle("sleeper"), restart=Restart(Policy.ON_FAILURE))
+        pids = {}
+        for name in ("always", "stopped", "fails"):
+            pids[name] = manager.start(name).pid
+        manager.stop("stopped")
+        told = [shim_ends(manager, name) for name in ("always", "fails")]
+    os.kill(pids["always"], signal.SIGKILL)
+    os.kill(pids["fails"], signal.SIGKILL)
+    eventually(lambda: all(is_told() for is_told in told))
+    with managing(runtime) as manager:
+        for name in ("always", "fails"):
+            eventually(lambda n=name: manager.status(n).status == "RUNNING")
+            assert manager.status(name).restarts == 1
+        assert manager.status("stopped").status == "EXITED"
+
+
+# --- killed
+
+MANY = """
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+from conman_lab.manager.manager import Manager
+from conman_lab.oci import Runtime
+home, group, bundle = sys.argv[2:]
+manager = Manager(home, replace(Runtime.find(home=Path(home)), cgroup_parent=group))
+def churn(n):
+    for m in range(100):
+        name = f"it-{n}-{m}"
+        manager.create(name, bundle, readonly=n % 2 == 0)
+        manager.start(name)
+        manager.stop(name, 0)
+        manager.remove(name)
+print("ready", flush=True)
+[*ThreadPoolExecutor(4).map(churn, range(4))]
+"""
+
+
+def nothing_is_left(runtime):
+    """It takes a moment until a shim that finds nothing has given up."""
+    return left(runtime) == []
+
+
+@pytest.mark.parametrize("after", [0.5, 1.0, 1.7])
+def test_killed_in_the_middle_of_much_it_leaves_nothing_half_made(
+    runtime, bundle, after
+):
+    """At no named step, but anywhere."""
+    arguments = [
+        str(a)
+        for a in (
+            Path(__file__).parents[1],
+            runtime.home,
+            runtime.cgroup_parent,
+            bundle("sleeper").directory,
+        )
+    ]
+    busy = subprocess.Popen(
+        [sys.executable, "-c", MANY, *arguments], stdout=subprocess.PIPE
+    )
+    with busy:
+        assert busy.stdout.readline() == b"ready\n"
+        with pytest.raises(subprocess.TimeoutExpired):
+            busy.wait(after)
+        busy.kill()
+    with managing(runtime) as manager:
+        for it in manager.list():
+            assert it.status in ("CREATED", "RUNNING", "EXITED"), it.message
+            manager.remove(it.id, force=True)
+        eventually(partial(nothing_is_left, runtime))
