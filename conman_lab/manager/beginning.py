@@ -62,15 +62,16 @@ def create(
 
 
 @spanned("manager start")
-def start(house: House, entry: Entry) -> None:
+def start(house: House, entry: Entry, kind: str = "start") -> None:
     """Let its command begin.  RuntimeFailed.
 
-    That it was started is noted first: it may have ended before the runtime has.
+    That it was started is noted and told first: it may end before the runtime does.
     """
     with ExitStack() as undo:
         house.store.note(entry.id, "started", str(time.time()))
         undo.callback(house.store.forget, entry.id, "started")
         passed("start: noted")
+        house.tell(kind, entry.container)
         house.runtime.start(entry.id)
         undo.pop_all()
     passed("start: begun")
@@ -93,7 +94,7 @@ def again(house: House, entry: Entry) -> None:
     house.store.forget(id, "exit", "started")
     passed("restart: exit kept")
     house.renew(entry, created)
-    start(house, entry)
+    start(house, entry, "restart")
 
 
 def _with_root(bundle: Bundle, directory: Path, readonly: bool) -> Bundle:

@@ -95,7 +95,7 @@ class Manager(Looking, Talking):
             if container.message:
                 raise WrongState(f"cannot start {container.name}: {container.message}")
             beginning.start(self._house, entry)
-        return self._done("start", entry)
+        return self._house.refresh(entry)
 
     def stop(self, ref: str, timeout: float = 10.0) -> Container:
         """SIGTERM, `timeout` seconds, SIGKILL; one that has ended stays so.  Deadline."""

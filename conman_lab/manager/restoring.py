@@ -37,11 +37,9 @@ def revive(house: House, entry: Entry) -> None:
                 beginning.again(house, entry)
             except (LabError, OSError) as error:
                 house.tell("restart failed", entry.container, why=str(error))
-            else:
-                house.tell("restart", entry.container)
 
 
 def _begin(house: House, entry: Entry) -> None:
     """It was about to begin again when its manager died."""
     with suppress(LabError):  # it has been killed meanwhile: its exit will tell
-        beginning.start(house, entry)
+        beginning.start(house, entry, "restart")

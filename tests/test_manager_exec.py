@@ -1,0 +1,209 @@
+"""Commands beside the first one, viewers, and logs that are read and followed."""
+
+import os
+import signal
+from concurrent.futures import Future
+from pathlib import Path
+
+import pytest
+from eventually import eventually
+from manager_home import left, managing
+
+from conman_lab.errors import Deadline, InvalidArgument, LaunchFailed, WrongState
+from conman_lab.linux import Exit
+from conman_lab.manager.following import follow
+from conman_lab.manager.logs import LogReader, read
+from conman_lab.stream import Stream
+
+pytestmark = [pytest.mark.needs_root, pytest.mark.needs_runc]
+
+
+def execs(manager, name):
+    return [*Path(manager.inspect(name)["directory"], "execs").glob("*")]
+
+
+def seen(session):
+    """All that comes to its end, stream by stream."""
+    written = dict.fromkeys(Stream, b"")
+    for stream, chunk in session:
+        written[stream] += chunk
+    return written[Stream.STDOUT], written[Stream.STDERR]
+
+
+# --- exec
+
+
+def test_a_command_has_an_exit_and_two_streams_of_its_own(manager, running):
+    running("sleeper")
+    done = manager.run_in("sleeper", "sh", "-c", "echo out; echo err >&2; exit 3")
+    assert (done.status, done.stdout, done.stderr) == (3, b"out\n", b"err\n")
+    assert [*map(str, manager.logs("sleeper"))] == ["asleep"]
+    eventually(lambda: execs(manager, "sleeper") == [])
+
+
+def test_what_it_gets_is_what_was_asked_for(manager, running):
+    running("sleeper")
+    with manager.exec(
+        "sleeper", "sh", "-c", "echo $A; pwd", env={"A": "b"}, cwd="/tmp"
+    ) as session:
+        assert seen(session) == (b"b\n/tmp\n", b"")
+        assert session.wait(10) == Exit(code=0)
+
+
+def test_it_can_be_typed_to(manager, running):
+    running("sleeper")
+    with manager.exec("sleeper", "cat", stdin=True) as session:
+        session.send(b"hello\n")
+        assert session.read(10) == (Stream.STDOUT, b"hello\n")
+        session.end_input()
+        assert seen(session) == (b"", b"")
+        assert session.wait(10) == Exit(code=0)
+
+
+def test_it_can_have_a_terminal(manager, running):
+    running("sleeper")
+    with manager.exec(
+        "sleeper", "stty", "size", terminal=True, rows=33, columns=99
+    ) as session:
+        assert seen(session)[0].split() == [b"33", b"99"]
+
+
+def test_a_log_is_kept_if_somebody_wants_it(manager, running):
+    running("sleeper")
+    session = manager.exec("sleeper", "echo", "kept", log=True)
+    session.wait(10)
+    session.close()
+    (directory,) = execs(manager, "sleeper")
+    assert [*map(str, read(directory / "log"))] == ["kept"]
+    assert (directory / "exit").exists()
+
+
+def test_of_a_command_that_is_not_there_the_runtime_tells(manager, running):
+    running("sleeper")
+    with pytest.raises(LaunchFailed, match=r"cannot exec in sleeper: .*nope"):
+        manager.run_in("sleeper", "nope")
+    assert execs(manager, "sleeper") == []
+
+
+def test_one_that_takes_too_long_is_ended(manager, running):
+    running("sleeper")
+    with pytest.raises(Deadline, match="sleep did not end"):
+        manager.run_in("sleeper", "sleep", "1000", timeout=0.2)
+    eventually(lambda: execs(manager, "sleeper") == [])
+    assert manager.stats("sleeper").pids == 2
+
+
+def test_when_the_container_ends_so_do_its_commands(manager, running, runtime):
+    running("sleeper")
+    with manager.exec("sleeper", "sleep", "1000") as session:
+        manager.kill("sleeper", signal.SIGKILL)
+        assert session.wait(10) == Exit(signal=9)
+    manager.remove("sleeper")
+    assert left(runtime) == []
+
+
+def test_a_command_goes_on_without_its_manager(runtime, bundle):
+    with managing(runtime) as manager:
+        manager.create("it", bundle("sleeper"))
+        manager.start("it")
+        manager.exec("it", "sleep", "1000").close()
+    with managing(runtime) as manager:
+        assert len(execs(manager, "it")) == 1
+        (directory,) = execs(manager, "it")
+        os.kill(int((directory / "pid").read_text()), signal.SIGKILL)
+        eventually(lambda: execs(manager, "it") == [])
+
+
+def test_only_one_that_runs_can_be_asked(manager, bundle):
+    manager.create("it", bundle("sleeper"))
+    with pytest.raises(WrongState, match="cannot exec in it, it is CREATED: start it"):
+        manager.run_in("it", "true")
+    manager.start("it")
+    with pytest.raises(InvalidArgument, match="which command"):
+        manager.run_in("it")
+
+
+# --- attach
+
+
+def test_a_viewer_sees_all_and_types(manager, bundle):
+    manager.create("it", bundle("cat"), stdin=True)
+    with manager.attach("it", stdin=True) as session:
+        manager.start("it")
+        session.send(b"hello\n")
+        assert session.read(10) == (Stream.STDOUT, b"hello\n")
+        session.end_input()
+        assert seen(session) == (b"", b"")
+        assert session.wait(10) == Exit(code=0)
+    with pytest.raises(WrongState, match="cannot attach to it, it is EXITED"):
+        manager.attach("it")
+
+
+def test_who_reads_nothing_says_so_before_you_type(manager, running):
+    running("sleeper")
+    with pytest.raises(InvalidArgument, match="create it with stdin=True"):
+        manager.attach("sleeper", stdin=True)
+
+
+# --- logs
+
+
+def test_a_log_is_read_from_its_end_and_from_a_time(manager, running):
+    script = "for i in 1 2 3 4 5 6; do echo $i; done; usleep 20000; echo late"
+    running("exiter", "sh", "-c", script)
+    manager.wait("exiter", 10)
+    records = [*manager.logs("exiter")]
+    assert [*map(str, manager.logs("exiter", tail=2))] == ["6", "late"]
+    assert [*manager.logs("exiter", tail=0)] == []
+    assert [*manager.logs("exiter", tail=100)] == records
+    since = [*manager.logs("exiter", since=records[-1].at)]
+    assert [*map(str, since)] == ["late"]
+    with pytest.raises(InvalidArgument):
+        manager.logs("exiter", tail=-1)
+
+
+def test_a_log_is_followed_to_its_end(manager, running):
+    running("ticker", "sh", "-c", "for i in 1 2 3; do echo $i; usleep 50000; done")
+    assert [*map(str, manager.logs("ticker", follow=True))] == ["1", "2", "3"]
+    assert [*map(str, manager.logs("ticker", tail=1, follow=True))] == ["3"]
+
+
+def test_an_unended_line_is_no_full_record(manager, running):
+    running("exiter", "printf", "a\nb")
+    manager.wait("exiter", 10)
+    assert [(it.text, it.full) for it in manager.logs("exiter")] == [
+        (b"a", True),
+        (b"b", False),
+    ]
+
+
+def line(word, at="2026-11-23T20:43:01.000000000+00:00"):
+    return f"{at} stdout F {word}\n".encode()
+
+
+def test_a_rotated_log_is_one_log(tmp_path):
+    (tmp_path / "log.1").write_bytes(line("a") + line("b"))
+    (tmp_path / "log").write_bytes(line("c"))
+    assert [*map(str, read(tmp_path / "log"))] == ["a", "b", "c"]
+    assert [*map(str, read(tmp_path / "log", tail=2))] == ["b", "c"]
+
+
+def test_a_record_that_is_being_written_is_read_when_it_is_whole(tmp_path):
+    log = tmp_path / "log"
+    log.write_bytes(line("a") + line("b")[:30])
+    with LogReader(log) as reader, log.open("ab") as file:
+        assert [*map(str, reader.records())] == ["a"]
+        file.write(line("b")[30:] + b"no record\n")
+        file.flush()
+        assert [*map(str, reader.records())] == ["b"]
+
+
+def test_a_rotation_is_followed(tmp_path):
+    log, end = tmp_path / "log", Future()
+    log.write_bytes(line("a"))
+    records = follow(tmp_path, end, since=0.0, tail=None)
+    assert str(next(records)) == "a"
+    log.rename(tmp_path / "log.1")
+    log.write_bytes(line("b"))
+    end.set_result(None)
+    assert [*map(str, records)] == ["b"]
