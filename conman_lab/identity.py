@@ -44,9 +44,11 @@ class Identity:
     def alive(self) -> bool:
         """It is still there and not a zombie."""
         try:
-            return Identity.of(self.pid) == self and _state(self.pid) != "Z"
+            fields = _stat(self.pid)
         except ProcessLookupError:
             return False
+        same = int(fields[19]) == self.started_at and boot_id() == self.boot
+        return same and fields[0] != "Z"
 
     def signal(self, signum: int = SIGKILL) -> bool:
         """Send it a signal; False if it has gone, whoever has its pid now.
@@ -91,10 +93,6 @@ def boot_id() -> str:
 def start_time(pid: int) -> int:
     """When it started, in clock ticks since boot; ProcessLookupError."""
     return int(_stat(pid)[19])  # field 22; the first two are cut off
-
-
-def _state(pid: int) -> str:
-    return _stat(pid)[0]
 
 
 def _stat(pid: int) -> list[str]:
