@@ -9,7 +9,16 @@ from pathlib import Path
 
 from conman_lab.views import plots
 
-from .benches import launch, logs, memory, notice, report, watched
+from .benches import (
+    launch,
+    logs,
+    manager,
+    memory,
+    notice,
+    report,
+    scale,
+    watched,
+)
 from .benches.contestants import Sizes
 from .benches.measure import Discipline, Figure, measure
 from .progress import Progress
@@ -21,6 +30,9 @@ BENCHES = {
     "log": logs.disciplines,
     "memory": memory.disciplines,
     "trace": watched.disciplines,
+    "manager": manager.disciplines,
+    "churn": manager.churn,
+    "scale": scale.disciplines,
 }
 
 
@@ -36,12 +48,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--save", type=Path, metavar="DIR", help="bench.json and .png")
     parser.add_argument("--runs", type=int, default=Sizes.runs, metavar="N")
     parser.add_argument("--containers", type=int, default=Sizes.containers, metavar="N")
+    parser.add_argument("--churn", type=int, default=Sizes.churn, metavar="N")
+    parser.add_argument("--idle", type=int, default=Sizes.idle, metavar="N")
     parser.add_argument("--megabytes", type=int, default=Sizes.megabytes, metavar="N")
 
 
 def run(args: argparse.Namespace) -> int:
     """Measure, print the table, save what is asked for."""
-    sizes = Sizes(args.runs, args.containers, args.megabytes)
+    sizes = Sizes(args.runs, args.containers, args.megabytes, args.churn, args.idle)
     figures = bench(args.benches or [*BENCHES], sizes)
     print(f"\n{report.table(figures)}\n\n{report.load()}")
     if args.save:

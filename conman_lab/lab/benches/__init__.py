@@ -12,6 +12,9 @@ logs.py         lines in, records out: bytes a second, and what they cost
 cat.py          the reference of logs.py: a pipe, cat(1) and a file
 memory.py       what keepers of sleeping containers hold
 watched.py      a container's life with a trace of it, and without
+manager.py      from create to deleted: one, and two hundred at four at a time
+scale.py        the last of five hundred against the first; a list, a restore
+lives.py        their contestants: the bare runtime, and our manager
 meter.py        the processor time of a process that is not ours
 goals.py        what we want our figures to be
 report.py       a table, JSON, the panels of a plot

@@ -16,6 +16,8 @@ class Sizes:
     runs: int = 0  # 0: as many as each benchmark thinks right
     containers: int = 20  # that sleep at a time
     megabytes: int = 64  # that a container writes
+    churn: int = 200  # containers that live and go
+    idle: int = 500  # containers that one manager keeps
 
 
 def contestants(lab: Lab, durable: bool = True) -> tuple[Launcher, ...]:

@@ -72,5 +72,9 @@ GOALS = (
     Goal("log", "4 KiB", "MB/s", Measure.AT_LEAST_TIMES, 1),
     Goal("log", "16 B, a write each", "MB/s", Measure.AT_LEAST_TIMES, 1),
     Goal("trace", "a life", "ms", Measure.AT_MOST_TIMES, 1.05, "traced", "alone"),
+    Goal("manager", "a life", "ms", Measure.AT_MOST_TIMES, 1.25, "Manager", "runc csd"),
+    Goal("scale", "500 idle", "last/first", Measure.AT_MOST, 1.1, "Manager"),
+    Goal("scale", "500 idle, kept", "list, ms", Measure.AT_MOST, 5, "Manager"),
+    Goal("scale", "500 idle, kept", "restore, ms", Measure.AT_MOST, 500, "Manager"),
     Goal("memory", "one of 20", "MiB PSS", Measure.AT_MOST, 4.5),
 )
