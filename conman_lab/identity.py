@@ -79,8 +79,9 @@ class Identity:
         except ProcessLookupError:
             return True
         try:
-            ended, _, _ = select.select([fd], [], [], timeout if self.alive else 0)
-            return bool(ended) or not self.alive
+            end = select.poll()  # select(2) knows only descriptors below 1024
+            end.register(fd, select.POLLIN)
+            return bool(end.poll(timeout * 1000 if self.alive else 0)) or not self.alive
         finally:
             os.close(fd)
 

@@ -7,7 +7,7 @@
       started             manager    start ... (restart)     when, as text
       stop                manager    stop ... start          it was asked to: see policy
       exit.before         manager    restart ...             the exit of the run before
-      execs/              manager    as long as a command runs
+      execs/EXEC/         manager    as long as a command runs, or its log is kept
       pid                 runtime    create ...
       shim.pid shim.log   shim       fork ...
       log                 shim       create ...
@@ -73,8 +73,8 @@ class Store:
 
     def save(self, container: Container) -> None:
         """Write down who it is, to survive us and a power failure."""
-        who = {name: asdict(container)[name] for name in WHO}
-        text = json.dumps(who, indent=2) + "\n"
+        known = asdict(container)
+        text = json.dumps({name: known[name] for name in WHO}, indent=2) + "\n"
         write_atomically(self._state(container.id), text.encode())
 
     def load(self, id: str) -> Container:

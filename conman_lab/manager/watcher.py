@@ -81,10 +81,15 @@ class Watcher:
     def _tell(self, fd: int) -> None:
         if fd == self._news:
             for id in self._read():
-                self._heard(id)
+                self._look(id)
         elif id := self._processes.pop(fd, ""):
             self._epoll.unregister(fd)
             os.close(fd)
+            self._look(id)
+
+    def _look(self, id: str) -> None:
+        """Out of descriptors, say: whoever asks for that one will look again."""
+        with suppress(OSError):
             self._heard(id)
 
     def _read(self) -> Iterator[str]:

@@ -84,12 +84,15 @@ def wait_for_end(directory: Path, shim: Identity | None, timeout: float) -> bool
         except ProcessLookupError:  # ESRCH: it has ended, perhaps a moment ago
             return True
         stack.callback(os.close, death)
+        sources = select.poll()  # select(2) knows only descriptors below 1024
+        for source in (news, death):
+            sources.register(source, select.POLLIN)
         ends_at = time.monotonic() + timeout
         while not exit_file.exists() and shim.alive:
             left = ends_at - time.monotonic()
             if left <= 0:
                 return False
-            select.select([news, death], [], [], left)
+            sources.poll(left * 1000)
             with suppress(BlockingIOError):
                 os.read(news, 4096)
     return True
