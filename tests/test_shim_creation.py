@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import pytest
 from apart import FIND_US
-from shims import Shims, err, left_of, out, shim_log
+from shims import Shims, at_a_time, children, delete, err, left_of, out, shim_log
 from stops import Stop
 
 from conman_lab.errors import LaunchFailed
@@ -106,6 +106,30 @@ def test_a_creation_that_hangs_is_ended_whole(shims, script, tmp_path):
     assert time.monotonic() - began_at < 5
     assert os.read(ours, 1) == b""
     os.close(ours)
+
+
+def test_of_many_who_want_one_name_at_once_one_gets_it(shims):
+    def told(_):
+        try:
+            return shims.create("sleeper", id="wanted").pid
+        except LaunchFailed as failure:
+            return str(failure)
+
+    heard = at_a_time(4, told, range(8))
+    (pid,) = [it for it in heard if isinstance(it, int)]
+    refused = [it for it in heard if it != pid]
+    assert len(refused) == 7
+    assert all(it.startswith("there is a container 'wanted' already") for it in refused)
+    owner = shims.created[0]
+    assert (owner.pid, children(owner.keeper)) == (pid, [pid])  # and it lives on
+
+
+def test_a_name_that_begins_as_another_is_another(shims):
+    one, other = shims.start("sleeper", id="web"), shims.start("sleeper", id="web-2")
+    delete(one)
+    assert other.keeper
+    other.kill(signal.SIGKILL)
+    assert other.wait(5) == Exit(signal=signal.SIGKILL)
 
 
 @pytest.mark.parametrize("name", ["hello", "shell"])
