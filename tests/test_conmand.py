@@ -12,6 +12,8 @@ from eventually import eventually
 from facts import ends
 
 from conman_lab.errors import InvalidArgument, NameTaken, Unreachable
+from conman_lab.lab.clean import clean
+from conman_lab.lab.registry import Registry
 from conman_lab.manager.client import Client
 from conman_lab.manager.container import Status
 from conman_lab.manager.wire.connection import Connection
@@ -103,6 +105,8 @@ def test_a_runtime_that_is_not_there_is_named(daemon):
 AS_NOBODY = """
 import os, sys
 sys.path.insert(0, sys.argv[2])
+from conman_lab.lab.clean import clean
+from conman_lab.lab.registry import Registry
 from conman_lab.manager.client import Client
 os.setgroups([]); os.setgid(65534); os.setuid(65534)
 try:
@@ -252,6 +256,20 @@ def test_a_daemon_killed_in_mid_call_is_told(daemon, bundle):
             wait.result(10)
     daemon.start()
     client.remove("web", force=True)
+
+
+def test_clean_finds_a_daemon_below_a_labs_home_and_all_that_it_keeps(daemon, bundle):
+    """As after a notebook that was killed: nobody says which processes there are."""
+    client = daemon.start().client
+    client.create("web", bundle("sleeper"))
+    client.start("web")
+    pid, registry = client.status("web").pid, Registry.of(daemon.home.name)
+    assert daemon.process.pid in [it.pid for it in registry.noted()]
+    gone = clean(registry)
+    assert any("conmand" in thing or "python" in thing for thing in gone)
+    assert ends(pid)
+    assert ends(daemon.process.pid)
+    assert not registry.left().things()
 
 
 def test_logs_are_linked_where_people_look(daemon, bundle):

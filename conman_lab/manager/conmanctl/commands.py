@@ -5,11 +5,12 @@ answer is JSON unless somebody asks for a table.  Ours are for people first: on 
 a table.
 """
 
-from dataclasses import dataclass
 from typing import Any
 
+from conman_lab.record import record
 
-@dataclass(frozen=True)
+
+@record
 class Flag:
     """An option, or with a name without dashes an argument; `how`: argparse's words."""
 
@@ -17,7 +18,7 @@ class Flag:
     how: dict[str, Any]
 
 
-@dataclass(frozen=True)
+@record
 class Command:
     """`words` as they are typed, `where` it is done (module:function), one line."""
 

@@ -10,15 +10,16 @@ import sys
 import time
 from argparse import Namespace
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from google.protobuf import json_format
 
+from conman_lab.record import record
+
 UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 
 
-@dataclass(frozen=True)
+@record
 class Table:
     """Columns for each in the list `field` of an answer; no field: for itself."""
 

@@ -7,8 +7,9 @@ not know.  A `.proto` file for other languages: `python -m conman_lab.manager.wi
 """
 
 import re
-from dataclasses import dataclass
 from typing import Any
+
+from conman_lab.record import record
 
 from .messages import classes
 
@@ -121,7 +122,7 @@ MESSAGE = classes(MESSAGES)  # by name
 LARGEST = 4 * 1024 * 1024  # bytes of one message; gRPC's own limit by default
 
 
-@dataclass(frozen=True)
+@record
 class Method:
     """One row of SERVICE; `Any` below are classes that have no name in our source."""
 
