@@ -15,7 +15,7 @@ import sys
 sys.path.append(sys.argv.pop(1))
 from conman_lab import linux
 from conman_lab.shim import __main__ as shim, appender, attach, exitfile, logs, loop
-from conman_lab.shim import output, reaper, spawn
+from conman_lab.shim import console, creation, output, reaper, spawn, stdin
 from conman_lab.stream import Stream
 import os
 nothing = lambda *args, **named: None
@@ -325,5 +325,79 @@ BROKEN_SHIMS = (
         "changes its priority, and its container's",
         "open('/proc/self/oom_score_adj', 'w').write('500')",
         ("out-of-memory-score",),
+    ),
+    BrokenShim(
+        "gives it no stdin",
+        "creation.open_stdin = nothing",
+        ("stdin-arrives", "terminal-typed", "terminal-interrupt"),
+    ),
+    BrokenShim(
+        "keeps stdin open for ever",
+        "stdin.Stdin.finish = nothing",
+        ("stdin-ends",),
+    ),
+    BrokenShim(
+        "closes stdin with the first who leaves",
+        """
+        init = stdin.Stdin.__init__
+        stdin.Stdin.__init__ = lambda self, loop, fd=-1, once=False: init(
+            self, loop, fd, True
+        )
+        """,
+        ("stdin-stays-open",),
+    ),
+    BrokenShim(
+        "hears one typist alone",
+        """
+        receive, heard = attach.AttachServer._receive, []
+        def first(self, viewer):
+            heard.append(viewer)
+            (receive if viewer is heard[0] else type(self)._drop)(self, viewer)
+        attach.AttachServer._receive = first
+        """,
+        ("stdin-of-all",),
+    ),
+    BrokenShim(
+        "forgets what does not fit",
+        """
+        def write(self, typed, then):
+            self._put(typed)
+            return True
+        stdin.Stdin.write = write
+        """,
+        ("stdin-waits",),
+    ),
+    BrokenShim(
+        "waits until it is read",
+        """
+        begin = stdin.Stdin.__init__
+        def patient(self, loop, fd=-1, once=False):
+            begin(self, loop, fd, once)
+            os.set_blocking(fd, True)
+        stdin.Stdin.__init__ = patient
+        """,
+        ("stdin-unread",),
+    ),
+    BrokenShim(
+        "dies of a closed stdin",
+        """
+        put = stdin.Stdin._put
+        stdin.Stdin._put = lambda self, typed: os.write(self._fd, typed) or 0
+        loop.Loop._call = lambda self, callback: callback()
+        """,
+        ("stdin-closed",),
+    ),
+    BrokenShim(
+        "has a window of one size",
+        "console.Console.resize = nothing",
+        ("terminal-window",),
+    ),
+    BrokenShim(
+        "takes EIO for the end",
+        """
+        rest = lambda self, loop, output: output._finish(Stream.STDOUT)
+        console.Console._rest = rest
+        """,
+        ("terminal-opened-again",),
     ),
 )

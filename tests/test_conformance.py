@@ -34,7 +34,7 @@ OURS = [check for check in PROMISES if check not in pitfalls.ALL]  # those have 
 NAIVE_BREAKS = (
     "at-once both-at-once records full-and-partial success failure killed exit-time "
     "before-start asked-late stray somebody-stays outlives-manager orphans-reaped "
-    "forwards viewer-sees terminal"
+    "forwards viewer-sees stdin-arrives terminal"
 ).split()
 
 

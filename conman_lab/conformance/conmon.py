@@ -44,6 +44,8 @@ class Conmon:
     log_size: int = 0
     deadline: float = 30.0  # seconds for the creation; podman gives it 240
     durable: bool = True  # the log is on the disk before the exit is told
+    stdin: bool = False  # a pipe that viewers type into
+    stdin_once: bool = False  # and at its end with the first of them
     name: str = "Conmon"
 
     @property
@@ -100,6 +102,8 @@ class Conmon:
             *(["--log-size-max", str(self.log_size)] if self.log_size else []),
             *([] if self.durable else ["--no-sync-log"]),
             *(["-t"] if own.terminal else []),
+            *(["-i"] if self.stdin else []),
+            *(["--leave-stdin-open"] if self.stdin and not self.stdin_once else []),
             *(f"--runtime-arg={word}" for word in log),
         ]
 

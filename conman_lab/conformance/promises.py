@@ -14,6 +14,7 @@ from . import (
     output,
     records,
     removal,
+    stdin,
     terminal,
     watching,
 )
@@ -98,11 +99,24 @@ GROUPS: dict[str, tuple[Check, ...]] = {
         watching.viewer_sleeps,
         watching.socket_goes,
     ),
+    "its stdin": (
+        stdin.stdin_arrives,
+        stdin.stdin_ends,
+        stdin.stdin_stays_open,
+        stdin.stdin_of_all,
+        stdin.stdin_waits,
+        stdin.stdin_unread,
+        stdin.stdin_closed,
+    ),
     "its terminal": (
         terminal.terminal,
         terminal.terminal_output,
         terminal.terminal_drained,
         terminal.terminal_watched,
+        terminal.terminal_typed,
+        terminal.terminal_interrupt,
+        terminal.terminal_window,
+        terminal.terminal_opened_again,
     ),
     "its deletion": (
         removal.delete_created,

@@ -46,6 +46,54 @@ def terminal_watched(trial: Trial) -> None:
     trial.expect(seen == b"hello\r\n", r"b'hello\r\n'", str(seen))
 
 
+@promise
+def terminal_typed(trial: Trial) -> None:
+    """What is typed there is read, and echoed."""
+    container = trial.begin(on_terminal(trial, "read line; echo got $line"))
+    with Viewer(container) as viewer:
+        viewer.type(b"hello\r")
+        seen = trial.written(container)
+    wanted = b"hello\r\ngot hello\r\n"
+    trial.expect(seen == wanted, str(wanted), str(seen))
+
+
+@promise
+def terminal_interrupt(trial: Trial) -> None:
+    """Ctrl-C there interrupts what runs in the foreground."""
+    script = f"trap 'exit 3' INT; echo set >/stage/word; {WAIT}; exit 4"
+    container = trial.begin(on_terminal(trial, script))
+    trial.word()
+    with Viewer(container) as viewer:
+        viewer.type(b"\3")
+        seen = trial.told(trial.end_of, container)
+    trial.expect(seen == "exit code 3", "exit code 3", seen)
+
+
+@promise
+def terminal_window(trial: Trial) -> None:
+    """Its window has the size that is told."""
+    script = "trap 'stty size >/stage/word' WINCH; echo set >/stage/word"
+    wait = "while :; do sleep 60 & wait; done"
+    container = trial.begin(on_terminal(trial, f"{script}; {wait}"))
+    trial.word()
+    with Viewer(container) as viewer:
+        viewer.resize(40, 90)
+        seen = trial.word()
+    trial.expect(seen == "40 90", "40 90", seen)
+
+
+@promise
+def terminal_opened_again(trial: Trial) -> None:
+    """When all have closed it, it may be opened again."""
+    script = f"exec <&- >&- 2>&-; {WAIT}; echo again >/dev/console; {WAIT}"
+    container = trial.begin(on_terminal(trial, script))
+    with Viewer(container) as viewer:
+        trial.cue()
+        trial.cue()
+        seen = b"".join(message[1:] for message in viewer.messages())
+    trial.expect(seen == b"again\r\n", r"b'again\r\n'", str(seen))
+
+
 def on_terminal(trial: Trial, script: str) -> Bundle:
     """The script, in a container with a terminal."""
     return trial.bundle(script).with_terminal()

@@ -25,9 +25,12 @@ BEHIND = 12 * 1024 * 1024  # bytes; more than anybody keeps for a viewer that sl
 class Viewer:
     """Somebody who looks at a container, from now until its end."""
 
+    typed = 0  # bytes
+
     def __init__(self, container: Launched) -> None:
         if not container.attach_socket:
             raise Broken("a socket to attach to", "none")
+        self._ctl = container.attach_socket.with_name("ctl")
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._socket.settimeout(PATIENCE)
         before = _descriptors(container.keeper)
@@ -46,9 +49,28 @@ class Viewer:
     ) -> None:
         self._socket.close()
 
+    def next(self) -> bytes:
+        """The next that comes.  TimeoutError: none does."""
+        return self._socket.recv(65536)
+
     def messages(self) -> list[bytes]:
         """All that come, to the end.  TimeoutError: it does not."""
         return list(iter(partial(self._socket.recv, 65536), b""))
+
+    def type(self, text: bytes) -> None:
+        """Send it to the container's stdin.  TimeoutError: it does not read."""
+        for start in range(0, len(text), LARGEST - 1):
+            self.typed += self._socket.send(text[start : start + LARGEST - 1])
+
+    def finish(self) -> None:
+        """Type no more, and look on."""
+        self._socket.shutdown(socket.SHUT_WR)
+
+    def resize(self, rows: int, columns: int) -> None:
+        """Tell the container's terminal how large its window is."""
+        if not self._ctl.is_fifo():
+            raise Broken("a fifo that is told the size", "none")
+        self._ctl.write_text(f"1 {rows} {columns}\n")
 
 
 @promise
