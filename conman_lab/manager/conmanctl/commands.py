@@ -61,6 +61,16 @@ FLAGS = {
         action="store_true",
         help="after the first who typed has left, too",
     ),
+    "tty": _flag("-t", "--tty", action="store_true", help="with a terminal of its own"),
+    "detach": _flag("-d", "--detach", action="store_true", help="and do not wait"),
+    "rm": _flag("--rm", action="store_true", help="and remove it when it has ended"),
+    "keys": _flag(
+        "--detach-keys",
+        default="ctrl-p,ctrl-q",
+        metavar="KEYS",
+        help="at a terminal: leave it alone (ctrl-p,ctrl-q)",
+    ),
+    "logs": _flag("--logs", action="store_true", help="what it wrote before, first"),
     "timeout": _flag(
         *("-t", "--timeout"), type=int, default=10, help="seconds before SIGKILL (10)"
     ),
@@ -87,14 +97,25 @@ COMMANDS = (
         "container create",
         "verbs:create",
         "make a container: NAME -- COMMAND [ARG...]",
-        "image readonly stdin leave env name format",
+        "image readonly stdin leave tty env name format",
+    ),
+    Command(
+        "container run",
+        "sessions:run",
+        "create, start and attach: NAME -- COMMAND [ARG...]",
+        "image readonly stdin leave tty detach rm keys env name",
     ),
     Command("container start", "verbs:start", "let its command begin", "container"),
     Command("container stop", "verbs:stop", "ask it to end", "timeout container"),
     Command("container remove", "verbs:remove", "leave nothing", "force container"),
     Command("container list", "verbs:list_all", "all of them", "format"),
     Command("container status", "verbs:status", "one of them", "container format"),
-    Command("container attach", "sessions:attach", "see and type", "stdin container"),
+    Command(
+        "container attach",
+        "sessions:attach",
+        "see and type",
+        "stdin logs keys container",
+    ),
     Command(
         "container logs",
         "watching:logs",
@@ -105,7 +126,7 @@ COMMANDS = (
         "container exec",
         "sessions:execute",
         "run one command more: ID -- COMMAND [ARG...]",
-        "stdin env cwd container",
+        "stdin tty keys env cwd container",
     ),
     Command(
         *("container wait", "verbs:wait", "how it ends"),
@@ -129,5 +150,9 @@ COMMANDS = (
     ),
     Command("completion", "completion:script", "for a shell, to be sourced", "shell"),
 )
-WITH_A_COMMAND = ("container create", "container exec")  # -- COMMAND [ARG...]
+WITH_A_COMMAND = (
+    "container create",
+    "container run",
+    "container exec",
+)  # -- COMMAND [ARG...]
 HOST = "/run/conmand.sock"

@@ -1,67 +1,131 @@
-"""Attach and exec without a terminal of their own: bytes in, bytes out, an exit status."""
+"""Run, attach and exec: our stdin, stdout and stderr are a container's for a while.
+
+    keys, or a pipe ---> us ---> conmand ---> shim ---> its stdin
+    our window's size, SIGWINCH ------------> shim ---> its terminal
+    signals that are sent to us ------------> the container
+    our stdout, stderr <---------- conmand <--- shim <--- what it writes
+
+Without a terminal it is bytes in, bytes out, and an exit status.
+"""
 
 import os
-import select
+import sys
 from argparse import Namespace
-from contextlib import suppress
+from contextlib import ExitStack, suppress
+from functools import partial
+from pathlib import Path
+from threading import Thread
 
-from conman_lab.errors import InvalidArgument
+from conman_lab.errors import InvalidArgument, LabError
 from conman_lab.manager.client import Client
-from conman_lab.manager.vocabulary import Session
 
+from .keyboard import size
+from .talk import STDIN, STDOUT, Talk
 from .verbs import environment
 from .watching import FDS, write_all
 
-STDIN = 0
-PIECE = 65536
+
+def run(args: Namespace) -> int:
+    """Create, attach, start, wait, and with --rm remove; its status is ours."""
+    check(args, "run")
+    rows, columns = size(STDOUT) if args.tty else (0, 0)
+    with ExitStack() as undo:
+        client = undo.enter_context(Client(args.host))
+        container = client.create(
+            args.name,
+            Path(args.image).absolute(),
+            *args.command,
+            env=environment(args.env),
+            readonly=args.rootfs_readonly,
+            stdin=args.stdin,
+            stdin_once=not args.leave_stdin_open,
+            terminal=args.tty,
+            rows=rows,
+            columns=columns,
+        ).id
+        undo.callback(client.remove, container, force=True)  # if it cannot be started
+        if args.detach:
+            client.start(container)
+            undo.pop_all()
+            print(container)
+            return 0
+        with client.attach(container, stdin=args.stdin) as session:
+            client.start(container)
+            talk = Talk(session, args, args.tty, partial(kill, client, container))
+            status = talk.status()
+        if talk.detached or not args.rm:
+            undo.pop_all()
+        return told(talk, container, status)
 
 
 def attach(args: Namespace) -> int:
-    """See what a container writes from now on, and type; ends as the container does."""
-    client = Client(args.host)
-    with client, client.attach(args.container, stdin=args.stdin) as session:
-        relay(session, STDIN if args.stdin else None)
-        session.wait()
-    return 0
+    """See what a container writes from now on, and type; its status is ours."""
+    with Client(args.host) as client:
+        container = client.inspect(args.container)
+        id, has_terminal = container["id"], container["terminal"]
+        with client.attach(id, stdin=args.stdin) as session:
+            talk = Talk(session, args, has_terminal, partial(kill, client, id))
+            if args.logs:
+                talk.shows = False  # but we show the log, to which all that goes, too
+                log = Thread(target=show_log, args=(client, id), daemon=True)
+                log.start()
+            status = talk.status()
+            if args.logs and not talk.detached:
+                log.join()
+        return told(talk, id, status)
 
 
 def execute(args: Namespace) -> int:
     """Run one command more; its status is ours."""
+    check(args, "exec")
+    rows, columns = size(STDOUT) if args.tty else (0, 0)
+    with Client(args.host) as client:
+        command = client.exec(
+            args.container,
+            *args.command,
+            env=environment(args.env),
+            cwd=args.workdir,
+            terminal=args.tty,
+            stdin=args.stdin,
+            rows=rows,
+            columns=columns,
+        )
+        with command as session:
+            return Talk(session, args, args.tty, leave).status()
+
+
+def check(args: Namespace, verb: str) -> None:
+    """What makes no sense is told before anything is made."""
     if not args.command:
-        raise InvalidArgument("which command? container exec ... ID -- COMMAND")
-    how = {"env": environment(args.env), "cwd": args.workdir, "stdin": args.stdin}
-    client = Client(args.host)
-    with client, client.exec(args.container, *args.command, **how) as session:
-        relay(session, STDIN if args.stdin else None)
-        return session.wait().status
+        raise InvalidArgument(f"which command? container {verb} ... -- COMMAND")
+    if verb == "run" and args.detach and args.rm:
+        raise InvalidArgument("--rm needs somebody who waits for the end: not with -d")
+    here = args.tty and args.stdin and not getattr(args, "detach", False)
+    if here and not os.isatty(STDIN):
+        raise InvalidArgument("-it needs a terminal to type at: ours is none")
 
 
-def relay(session: Session, stdin: int | None) -> None:
-    """Its output to ours, and what comes from `stdin` to it, until its output ends."""
-    ready = select.poll()
-    ready.register(session, select.POLLIN)
-    if stdin is not None:
-        ready.register(stdin, select.POLLIN)
-    while not _drained(session):
-        for fd, _ in ready.poll():
-            if fd == stdin and not _typed(session, stdin):
-                ready.unregister(stdin)
+def show_log(client: Client, container: str) -> None:
+    """Everything it has written, and will, to its end."""
+    for record in client.logs(container, follow=True):
+        end = b"\n" if record.full else b""
+        write_all(FDS[record.stream], record.text + end)
 
 
-def _drained(session: Session) -> bool:
-    """Show all that has come; True: there will be no more."""
-    with suppress(TimeoutError):
-        while (piece := session.read(timeout=0)) is not None:
-            write_all(FDS[piece[0]], piece[1])
-        return True
-    return False
+def kill(client: Client, container: str, signum: int) -> None:
+    """Whoever sends us a signal means the container."""
+    with suppress(LabError):  # it has ended
+        client.kill(container, signum)
 
 
-def _typed(session: Session, stdin: int) -> bool:
-    """Pass on what was typed; False: nothing more will be."""
-    data = os.read(stdin, PIECE)
-    if data:
-        session.send(data)
-    else:
-        session.end_input()
-    return bool(data)
+def leave(signum: int) -> None:
+    """Nobody can be told: end, with the terminal as it was."""
+    sys.exit(128 + signum)
+
+
+def told(talk: Talk, container: str, status: int) -> int:
+    """Say how to come back; the status."""
+    if talk.detached:
+        again = f"conmanctl container attach -i {container[:12]}"
+        print(f"\ndetached, and it goes on; to come back: {again}", file=sys.stderr)
+    return status

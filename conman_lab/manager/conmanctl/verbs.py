@@ -45,6 +45,7 @@ def create(args: Namespace) -> None:
         args=args.command[1:],
         stdin=args.stdin,
         stdin_once=not args.leave_stdin_open,
+        terminal=args.tty,
         env=environment(args.env),
     )
     show(args, answer)
