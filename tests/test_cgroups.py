@@ -86,6 +86,25 @@ def test_each_tree_has_its_root_and_none_comes_twice():
     assert len(devices) == len(trees) > 0
 
 
+@pytest.mark.skipif(cgroups.mode() is not Mode.HYBRID, reason="needs a v2 beside v1")
+def test_a_directory_in_which_nothing_is_mounted_is_no_tree():
+    script = "from conman_lab.oci import cgroups; print(cgroups.tree('unified') in cgroups.trees())"
+    away = 'umount /sys/fs/cgroup/unified && exec "$@"'
+    command = [
+        "unshare",
+        "--mount",
+        "sh",
+        "-c",
+        away,
+        "sh",
+        sys.executable,
+        "-c",
+        script,
+    ]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("False\n", "")
+
+
 @pytest.mark.parametrize("controller", ["memory", "pids", "cpu", "freezer"])
 def test_a_processs_cgroup_lists_the_process(controller):
     group = cgroups.of_process(os.getpid(), controller)

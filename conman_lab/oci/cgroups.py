@@ -59,13 +59,14 @@ def trees() -> list[Path]:
     """The root of each tree: one for v2, one for each v1 controller.
 
     v1 mounts some controllers together and links their other names: cpu -> cpu,cpuacct.
+    A directory in which nothing is mounted is no tree: hybrid's, where v2 was unmounted.
     """
     if mode() is Mode.V2:
         return [FILE_SYSTEM]
     return [
         child
         for child in sorted(FILE_SYSTEM.iterdir())
-        if child.is_dir() and not child.is_symlink()
+        if (child / "cgroup.procs").exists() and not child.is_symlink()
     ]
 
 
