@@ -39,6 +39,17 @@ NEEDS = {
 def pytest_configure(config):
     for name, (_, reason) in NEEDS.items():
         config.addinivalue_line("markers", f"{name}: {reason}, or is skipped")
+    only_on = "only_on(*modes): for machines with cgroups of these modes alone"
+    config.addinivalue_line("markers", only_on)
+
+
+def pytest_collection_modifyitems(config, items):
+    """A test for another kind of machine is left out, not skipped: nothing is missing."""
+    marked = [(item, item.get_closest_marker("only_on")) for item in items]
+    others = [item for item, mark in marked if mark and cgroups.mode() not in mark.args]
+    if others:
+        config.hook.pytest_deselected(items=others)
+        items[:] = [item for item in items if item not in others]
 
 
 @pytest.hookimpl(tryfirst=True)

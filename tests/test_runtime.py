@@ -29,8 +29,6 @@ from conman_lab.linux import signal_name
 from conman_lab.oci import Bundle, Completed, Runtime, cgroups
 from conman_lab.oci.runtime import CRUN_ON_HYBRID, Stdio
 
-HYBRID = cgroups.mode() is cgroups.Mode.HYBRID
-
 
 def left_of(runtime, id):
     """All that is left of a container: its files, the runtime's state, its cgroups."""
@@ -488,7 +486,7 @@ def crun(home):
         pytest.skip(str(error))
 
 
-@pytest.mark.skipif(not HYBRID, reason="this machine is not hybrid")
+@pytest.mark.only_on("hybrid")
 @pytest.mark.parametrize("verb", ["create", "run"])
 def test_crun_on_a_hybrid_machine_says_why_it_cannot(crun, bundle, verb):
     with pytest.raises(RuntimeFailed) as caught:
