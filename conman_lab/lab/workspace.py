@@ -25,6 +25,7 @@ from conman_lab.shim.launch import Shim
 
 from . import bundles
 from .clean import clean
+from .daemon import Daemon
 from .lock import Lock
 from .predict import Prediction, predict
 from .registry import Registry, check_root
@@ -93,6 +94,10 @@ class Lab:
         if self._manager is None or self._manager.closed:
             self._manager = Manager(self.home, self.runtime)
         return self._manager
+
+    def conmand(self) -> Daemon:
+        """The same in a process of its own, which a notebook can kill."""
+        return Daemon.begin(self)
 
     @property
     def pids(self) -> list[int]:
