@@ -29,19 +29,20 @@ with trace() as t:
     display(live)
     one = subprocess.Popen(["sh", "-c", "sleep 601 & exec sleep 602"], process_group=0)
     t.mark("it has begun")
-    told("swim-one-seen")
+    told(HERE + "one-seen")
     one.kill()
-    told("swim-zombie-seen")
+    told(HERE + "zombie-seen")
     one.wait()
-    told("swim-paused")
+    told(HERE + "paused")
     os.killpg(one.pid, signal.SIGKILL)
     two = subprocess.Popen(["sleep", "603"])
-    told("swim-two-seen")
+    told(HERE + "two-seen")
     two.kill()
     two.wait()
 print("ended")
 """
 BUSY_CELL = 1
+FRONT_ENDS = pytest.mark.parametrize("classic", [False, True], ids=["lab", "notebook"])
 TIME = r"\d+\.\d{3} ms"
 PLAYED = """() => {
     const seen = window.seen ??= new Set()
@@ -77,9 +78,11 @@ def scrub(shown, part):
     )
 
 
-def test_a_swimlane_lives_while_a_cell_runs(opened, tell):
+@FRONT_ENDS
+def test_a_swimlane_lives_while_a_cell_runs(opened, tell, classic):
     """One story, for a kernel and a page take seconds: each part needs the one before."""
-    notebook = opened(IMPORTS, BUSY)
+    here = "notebook-" if classic else "lab-"
+    notebook = opened(f"{IMPORTS}\nHERE = {here!r}", BUSY, classic=classic)
     notebook.run_all()
     shown = notebook.cell(BUSY_CELL).locator(".conman-lab-swimlane")
 
@@ -96,13 +99,13 @@ def test_a_swimlane_lives_while_a_cell_runs(opened, tell):
     eventually(lambda: shown.locator(".time").inner_text() != before)
 
     # a zombie is red; who was left behind is adopted; and in the end there is an exit
-    tell("swim-one-seen")
+    tell(here + "one-seen")
     found(shown, ".row.zombie", "sleep 602")
     found(shown, "svg .dead")
     red, green, blue = notebook.colour(".conman-lab-swimlane .row.zombie .words")
     assert red > 2 * max(green, blue)
     found(shown, "svg .adoption")
-    tell("swim-zombie-seen")
+    tell(here + "zombie-seen")
     ended = found(shown, ".row.ended", "sleep 602").locator(".words")
     line = ended.evaluate("element => getComputedStyle(element).textDecorationLine")
     assert line == "line-through"
@@ -112,7 +115,7 @@ def test_a_swimlane_lives_while_a_cell_runs(opened, tell):
     # it stands still while the world goes on, and comes along again
     shown.get_by_role("button", name="pause").click()
     stands = shown.locator(".time").inner_text()
-    tell("swim-paused")
+    tell(here + "paused")
     eventually(lambda: notebook.page.locator(".row", has_text="603").count() == 0)
     assert "paused" in summary(shown)
     assert shown.locator(".time").inner_text() == stands
@@ -121,7 +124,7 @@ def test_a_swimlane_lives_while_a_cell_runs(opened, tell):
     assert notebook.is_running(BUSY_CELL)
 
     # when the trace is complete, nobody watches any more
-    tell("swim-two-seen")
+    tell(here + "two-seen")
     eventually(lambda: "recorded" in summary(shown), timeout=20)
     assert shown.get_by_role("button", name="play").count() == 1
 
@@ -200,7 +203,7 @@ def themed(notebook):
     }
 
 
-@pytest.mark.parametrize("classic", [False, True], ids=["lab", "notebook"])
+@FRONT_ENDS
 def test_a_saved_trace_is_replayed(opened, classic):
     saved = TRACES / "naive-run.json"
     count = len(Trace.load(saved).lives())
