@@ -1,5 +1,6 @@
 """What crosses the socket: conman's numbers, our values, and our errors."""
 
+import dataclasses
 import inspect
 import json
 import re
@@ -54,6 +55,9 @@ FULL = Container(
     limits=Limits(memory=1 << 33, pids=7, cpus=0.5),
     restart=Restart(Policy.ON_FAILURE, 3),
     created_at=1.25,
+    terminal=True,
+    stdin=True,
+    stdin_once=False,
     process="1 2 boot",
     restarts=2,
     status=Status.EXITED,
@@ -61,6 +65,7 @@ FULL = Container(
     exit=Exit(signal=9, at=3.75, oom=True),
     log_path="/log",
     message="words",
+    paused=True,
 )
 
 
@@ -114,6 +119,13 @@ def test_a_client_of_conmans_sees_nothing_that_it_does_not_know():
         "createdAt": "1250000000",
         "state": "EXITED",
     }
+
+
+def test_of_a_full_one_every_field_is_set():
+    """So that one which is new in Container, and does not cross, is seen."""
+    bare = Container(id="b", name="x")
+    names = [field.name for field in dataclasses.fields(Container)]
+    assert [name for name in names if getattr(FULL, name) == getattr(bare, name)] == []
 
 
 @pytest.mark.parametrize(

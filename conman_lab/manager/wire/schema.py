@@ -49,7 +49,8 @@ MESSAGES = """
         5 readonly:bool, 6 labels:map<string,string>, 7 limits:Limits,
         8 restart:Restart, 9 created_at:double, 10 process:string, 11 restarts:int32,
         12 status:ContainerState, 13 started_at?:double, 14 exit:Exit, 15 paused:bool,
-        16 log_path:string, 17 message:string }
+        16 log_path:string, 17 message:string,
+        18 terminal:bool, 19 stdin:bool, 20 stdin_once:bool }
     Limits = { 1 memory?:int64, 2 pids?:int64, 3 cpus?:double }
     Restart = { 1 policy:string, 2 limit:int32 }
     Window = { 1 rows:int32, 2 columns:int32 }
