@@ -1,5 +1,6 @@
 """Names and ids, wrong states, and two who want the same thing at once."""
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from conman_lab.errors import (
     WrongState,
 )
 from conman_lab.linux import Exit
+from conman_lab.manager import stats
 from conman_lab.manager.container import Limits, Status
 from conman_lab.manager.manager import Manager
 from conman_lab.manager.ownership import RootTaken
@@ -194,3 +196,25 @@ def test_a_shim_goes_by_the_name_of_its_container(manager, bundle):
     shim = manager.inspect("web")["shim"]
     assert Path(f"/proc/{shim}/comm").read_text() == "shim:web\n"
     assert web.id not in Path(f"/proc/{shim}/cmdline").read_text().partition("\0")[0]
+
+
+def test_what_is_known_of_one_is_json(manager, bundle):
+    it = manager.create("it", bundle("sleeper"), labels={"a": "b"})
+    known = json.loads(json.dumps(manager.inspect("it")))
+    assert (known["id"], known["pid"], known["labels"]) == (it.id, it.pid, {"a": "b"})
+    assert known["config"]["process"]["args"] == list(it.command)
+    assert {"state.json", "bundle", "log", "shim.pid"} <= set(known["files"])
+
+
+def test_of_cgroup_v2_the_same_is_read(tmp_path):
+    files = {
+        "cpu.stat": "usage_usec 2500000\nuser_usec 1",
+        "memory.current": "1048576",
+        "memory.max": "max",
+        "pids.current": "3",
+    }
+    for name, content in files.items():
+        (tmp_path / name).write_text(content + "\n")
+    used = stats._v2(tmp_path)
+    assert (used.cpu_seconds, used.memory_bytes, used.pids) == (2.5, 1048576, 3)
+    assert used.memory_limit is None

@@ -46,7 +46,7 @@ def create(
         passed("create: directory made")
         own = _with_root(bundle, directory, container.readonly)
         passed("create: root file system there")
-        own.with_cgroup(f"/{house.group(container.id)}").save(directory / "bundle")
+        own.with_cgroup(f"/{house.group(container.id)}").save()
         passed("create: bundle saved")
         created = _launched(house, container, window)
         passed("create: shim launched")
@@ -100,7 +100,7 @@ def again(house: House, entry: Entry) -> None:
 def _with_root(bundle: Bundle, directory: Path, readonly: bool) -> Bundle:
     """Share the bundle's root file system; one that is written gets a layer over it."""
     rootfs = bundle.rootfs if readonly else overlay.mount(directory, bundle.rootfs)
-    return bundle.with_rootfs(rootfs)
+    return replace(bundle.with_rootfs(rootfs), directory=directory / "bundle")
 
 
 def _launched(house: House, container: Container, window: Window = (0, 0)) -> Container:

@@ -148,6 +148,8 @@ class Manager(Looking, Talking):
         """Remove all that have ended and will not begin again; their ids."""
         removed = []
         for entry in self._house.register.all():
+            if not entry.over:
+                continue  # somebody may hold it, and wait for its end
             with suppress(NotFound), self._house.holding(entry.id):
                 if entry.over and not self._house.restarts.wanted(entry.container):
                     remove(self._house, entry)

@@ -139,6 +139,8 @@ def thaw(group: str) -> None:
 
 def end(group: str, patience: float = 5.0) -> None:
     """SIGKILL all that is in `group`, again while they fork, and remove it."""
+    if not any((root / _checked(group)).exists() for root in trees()):
+        return  # its runtime has done that; most do
     thaw(group)
     ends_at = time.monotonic() + patience
     while (pids := processes(group)) or remove(group):
