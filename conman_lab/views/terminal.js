@@ -94,6 +94,7 @@ function render({ model, el }) {
   const corner = element("div", "corner")
   const probe = element("span", "probe", "0".repeat(50))
   const [drawn, kept] = [[], { first: 0, end: 0 }]
+  const untold = []
   let told = 0
   let waiting
 
@@ -116,12 +117,20 @@ function render({ model, el }) {
     return { width: width / 50, height: parseFloat(getComputedStyle(view).lineHeight) }
   }
 
+  // One message at a time, with all that was typed while the last one was on its way:
+  // the kernel hears of two at once in any order.
   function tell(what) {
-    told = Math.max(Date.now(), told + 0.001)
-    model.send({ ...what, number: told })
+    untold.push(what)
+    view.scrollTop = view.scrollHeight
+    tellMore()
+  }
+
+  function tellMore() {
+    if (told > model.get("heard") || !untold.length) return
+    told = Math.max(Date.now(), told + 1)
+    model.send({ told: untold.splice(0), number: told })
     clearTimeout(waiting)
     waiting = setTimeout(status, PATIENCE)
-    view.scrollTop = view.scrollHeight
   }
 
   function status() {
@@ -222,7 +231,10 @@ function render({ model, el }) {
     }
   })
 
-  const heard = () => status()
+  const heard = () => {
+    tellMore()
+    status()
+  }
   model.on("change:face", draw)
   model.on("change:past", drawAllPast)
   model.on("change:heard", heard)

@@ -4,11 +4,15 @@
     past    the lines that have scrolled off, less often: there are hundreds of them
     heard   the number of what it has told us last
 
-    press   a key, by its name        type, paste   a text
-    size    rows and columns, since somebody has dragged its corner
+    told    what somebody has done, in order, each a dict with one of
+              press         a key, by its name
+              type, paste   a text
+              size          rows and columns, since he has dragged its corner
+    number  it comes back as `heard`, and only then the page tells more
 
-The number comes back as soon as we hear: so the page knows whether the kernel has heard
-what was typed, or is busy with a cell.
+Since JupyterLab 4.4 a kernel hears a widget in a thread of its own, mostly, and of two
+messages the second may be first.  So there is one at a time; and a page that waits long
+says that the kernel is busy.
 """
 
 import time
@@ -61,8 +65,11 @@ class Window:
         self.widget.past = {"first": screen.scrolled - len(lines), "lines": lines}
 
     def _hear(self, _: object, message: dict[str, Any], __: object) -> None:
-        self.widget.heard = max(self.widget.heard, message.get("number", 0))
-        self._told(message)
+        try:
+            for what in message.get("told", ()):
+                self._told(what)
+        finally:  # or the page would wait for ever
+            self.widget.heard = float(message.get("number", 0))
 
 
 def _cursor(screen: "Screen") -> list[int] | None:
