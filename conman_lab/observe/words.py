@@ -11,6 +11,7 @@ import os
 import re
 
 LONGEST = 70  # characters; more would scroll sideways
+SHIM = "shim:"  # a shim's own name for itself is no path, though it may have a slash
 RUNTIMES = ("runc", "crun")
 KERNELS = {"ipykernel_launcher", "conman_lab.lab.kernel"}  # the second by sudo
 VERBS = (
@@ -26,9 +27,13 @@ def in_words(command: tuple[str, ...]) -> str:
 
     >>> in_words(("/usr/sbin/runc", "--root", "/run/x", "start", "web"))
     'runc … start web'
+    >>> in_words(("shim:web/ps",))
+    'shim:web/ps'
     """
     program, *words = command or ("",)
-    program = re.sub(r"^-?(python|pypy)[\d.]*$", r"\1", os.path.basename(program))
+    if not program.startswith(SHIM):
+        program = os.path.basename(program)
+    program = re.sub(r"^-?(python|pypy)[\d.]*$", r"\1", program)
     if program in RUNTIMES:
         words = _from_verb(words)
     if KERNELS & {*words}:
