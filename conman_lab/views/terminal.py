@@ -78,7 +78,8 @@ class Terminal:
     def press(self, *keys: str) -> None:
         """Press `Up`, `ctrl-c`, `F1`; InvalidArgument tells the names there are."""
         application = self._screen.wants_application_keys
-        self._line.send(b"".join(in_bytes(key, application) for key in keys))
+        for key in keys:
+            self._line.send(in_bytes(key, application))
 
     def paste(self, text: str) -> None:
         """Type it; and tell a program that wants to know that nobody has typed it."""
