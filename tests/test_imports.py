@@ -18,6 +18,8 @@ NEVER_IN_A_SHIM = (
 )
 SHIM = "conman_lab.shim.__main__"
 PARTS = "conman_lab.shim.parts"  # what it imports while its runtime is busy
+ONLY_IF_WANTED = ("stdin", "console")  # rooms of the shim, and what those bring
+THEIRS = ("fcntl", "termios")
 SLOW = ("signal", "enum", "functools", "collections", "contextlib", "socket")
 
 ASK = """
@@ -71,6 +73,18 @@ def test_naive_pulls_in_no_other_room():
 def test_a_running_shim_has_not_imported(module):
     """Each import is paid once for each container: the peers are written in C and Rust."""
     assert module not in imported_by(f"{SHIM}, {PARTS}")
+
+
+@pytest.mark.parametrize("room", ONLY_IF_WANTED)
+def test_a_shim_pays_for_stdin_and_a_terminal_only_if_its_container_has_one(room):
+    assert f"conman_lab.shim.{room}" not in imported_by(f"{SHIM}, {PARTS}")
+    assert imported_by(f"{SHIM}, {PARTS}") & set(THEIRS) == set()
+
+
+@pytest.mark.parametrize("room", ONLY_IF_WANTED)
+@pytest.mark.parametrize("module", NEVER_IN_A_SHIM)
+def test_nor_do_those_import(module, room):
+    assert module not in imported_by(f"conman_lab.shim.{room}")
 
 
 @pytest.mark.parametrize("module", SLOW)

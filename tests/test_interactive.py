@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import termios
 
 import pexpect
@@ -170,6 +171,46 @@ def test_a_signal_to_us_is_meant_for_the_container(run, signum):
     os.kill(session.pid, signum)
     session.expect_exact(f"got {name}")
     assert left(session) == 4
+
+
+def test_whoever_comes_back_sees_the_screen_again(run, at):
+    session = run()
+    session.send("vi /tmp/poem\r")
+    session.expect_exact("- /tmp/poem")
+    session.send("iroses are red")
+    session.expect_exact("roses are red")
+    session.send(DETACH)
+    assert left(session) == 0
+    again = at("container", "attach", "-i", "it")
+    again.expect_exact("roses are red")
+
+
+def test_a_reader_of_our_output_who_leaves_ends_us_and_not_the_container(
+    daemon, bundle
+):
+    """`conmanctl container run ... | head -1`."""
+    words = ("container", "run", "--rm", "-I", rootfs(bundle), "it", "--", "yes")
+    command = [*CONMANCTL, "--host", str(daemon.socket), *map(str, words)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as us:
+        assert us.stdout.read(2) == b"y\n"
+        us.stdout.close()
+        assert us.wait(10) == 128 + signal.SIGPIPE
+    assert daemon.client.status("it").status is Status.RUNNING
+
+
+def test_a_container_that_was_created_with_a_terminal_is_attached_to(
+    daemon, at, bundle
+):
+    """`create -i -t`, `start`, `attach -i`."""
+    where = ("-e", f"PS1={PROMPT}", "-I", rootfs(bundle), "it", "--")
+    daemon.says("container", "create", "-it", *where, "sh")
+    daemon.says("container", "start", "it")
+    session = at("container", "attach", "-i", "it", size=(33, 77))
+    session.send("\r")
+    session.expect_exact(PROMPT)
+    eventually(lambda: asked(session, "stty size") == ["33", "77"])
+    session.send("exit 2\r")
+    assert left(session) == 2
 
 
 def test_a_client_that_is_killed_leaves_all_others_as_they_were(run, at, daemon):

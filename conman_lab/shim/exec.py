@@ -43,7 +43,10 @@ def prepare(
     place = runtime.home / "containers" / check_name(container)
     own = Bundle.load(place / "bundle").with_args(*args).with_terminal(terminal)
     own = own.with_env(**env or {}).with_cwd(cwd or own.config["process"]["cwd"])
-    directory = _make(place, id, own.validate().config["process"])
+    process = own.validate().config["process"]
+    if rows and columns:  # it runs at once, and may ask at once
+        process |= {"consoleSize": {"height": rows, "width": columns}}
+    directory = _make(place, id, process)
     return Options(
         id=container,
         name=name,

@@ -11,7 +11,7 @@ Without a terminal it is bytes in, bytes out, and an exit status.
 import os
 import sys
 from argparse import Namespace
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from threading import Thread
@@ -29,8 +29,7 @@ def run(args: Namespace) -> int:
     """Create, attach, start, wait, and with --rm remove; its status is ours."""
     check(args, "run")
     rows, columns = size(STDOUT) if args.tty else (0, 0)
-    with ExitStack() as undo:
-        client = undo.enter_context(Client(args.host))
+    with Client(args.host) as client:
         container = client.create(
             args.name,
             Path(args.image).absolute(),
@@ -43,19 +42,26 @@ def run(args: Namespace) -> int:
             rows=rows,
             columns=columns,
         ).id
-        undo.callback(client.remove, container, force=True)  # if it cannot be started
         if args.detach:
-            client.start(container)
-            undo.pop_all()
+            started(client, container)
             print(container)
             return 0
         with client.attach(container, stdin=args.stdin) as session:
-            client.start(container)
+            started(client, container)
             talk = Talk(session, args, args.tty, partial(kill, client, container))
             status = talk.status()
-        if talk.detached or not args.rm:
-            undo.pop_all()
+        if args.rm and not talk.detached:
+            client.remove(container)
         return told(talk, container, status)
+
+
+def started(client: Client, container: str) -> None:
+    """Start it, or leave none; once it runs, what happens to us is no end of it."""
+    try:
+        client.start(container)
+    except BaseException:
+        client.remove(container, force=True)
+        raise
 
 
 def attach(args: Namespace) -> int:
@@ -65,6 +71,7 @@ def attach(args: Namespace) -> int:
         id, has_terminal = container["id"], container["terminal"]
         with client.attach(id, stdin=args.stdin) as session:
             talk = Talk(session, args, has_terminal, partial(kill, client, id))
+            talk.is_back = True
             if args.logs:
                 talk.shows = False  # but we show the log, to which all that goes, too
                 log = Thread(target=show_log, args=(client, id), daemon=True)

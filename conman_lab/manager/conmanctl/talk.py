@@ -45,6 +45,7 @@ class Talk:
         self._todo: Queue[Callable[[], object] | None] = Queue(0 if at_keys else 4)
         self._left: int | None = None  # with this status, and before the end
         self.shows = True  # or somebody else does
+        self.is_back = False  # on the screen is what was not drawn for us
 
     @property
     def detached(self) -> bool:
@@ -61,6 +62,8 @@ class Talk:
             news = stack.enter_context(signals(*wanted))
             if self._keys:
                 stack.enter_context(raw(STDIN))
+            if self.is_back:  # vi(1) draws all of it again, if it has another size
+                self._tell_size(larger=1)
             self._tell_size()
             self._relay(news)
         if self._left is None:
@@ -120,10 +123,11 @@ class Talk:
         else:
             self._kill(number)
 
-    def _tell_size(self) -> None:
+    def _tell_size(self, larger: int = 0) -> None:
         rows, columns = size(STDOUT)
         if self._window and rows:
-            self._todo.put(partial(self._session.resize, rows, columns))
+            new = (rows + larger, columns + larger)
+            self._todo.put(partial(self._session.resize, *new))
 
     def _type(self) -> None:
         """[a thread] One after the other: it may have to wait, and keys must not."""
