@@ -12,7 +12,7 @@ comparing.py   what is in one trace and not in another; perfetto.py: for ui.perf
 recording.py   trace(): listens while a block runs
 procevents.py  the kernel's process connector; polling.py, where there is none
 family.py      who belongs to a trace, and who has adopted whom
-procfs.py      processes as /proc shows them
+procfs.py      processes as /proc shows them; links.py: what they share
 words.py       a command line in a few words; whom.py: whose pids are meant
 """
 

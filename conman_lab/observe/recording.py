@@ -70,6 +70,7 @@ class Recording(Trace):
         spans.listen(self._span)
         self._interval = sys.getswitchinterval()
         sys.setswitchinterval(PROMPT)
+        self._stopping = False
         self._stopped, self._stop = os.pipe()
         self._thread = Thread(target=self._listen, name="trace", daemon=True)
         self._thread.start()
@@ -79,17 +80,22 @@ class Recording(Trace):
         self.marks.append(Mark(self._seconds(time.monotonic_ns()), text))
 
     def stop(self) -> None:
-        """Hear the last of it, and let go; a second time does nothing."""
-        if self.ended_at is not None:
+        """Hear the last of it, and let go; a second time does nothing.
+
+        `ended_at` is set last: whoever draws takes it for the word that this is all.
+        """
+        if self._stopping:
             return
+        self._stopping = True
         ended_at = self._seconds(time.monotonic_ns())
         spans.ignore(self._span)
         sys.setswitchinterval(self._interval)
         os.close(self._stop)
         self._thread.join()
         os.close(self._stopped)
+        # Not in place: a list is empty to others while it is sorted.
         self.events = sorted(self.events, key=lambda event: event.at)
-        self.ended_at = ended_at  # last: whoever draws it takes that for the whole
+        self.ended_at = ended_at
 
     def _listen(self) -> None:
         """Be the thread."""
