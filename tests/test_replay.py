@@ -1,0 +1,114 @@
+"""A notebook is walked through without a runtime: each cell shows what it once showed."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from conman_lab import places
+from conman_lab.views.replay import HOW, Replay
+
+NOTEBOOKS = sorted(places.notebooks().glob("[0-9]*.ipynb"))
+NAIVE = Path(__file__).parent / "traces" / "naive-run.json"
+
+WALK = """
+import json, sys
+from IPython.core.interactiveshell import InteractiveShell
+shell = InteractiveShell.instance()
+published = []
+shell.display_pub.publish = lambda data, *_, **__: published.append(data)
+cells = json.load(open(sys.argv[1]))["cells"]
+code = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+shown = []
+for source in [*code, *sys.argv[2:]]:
+    published.clear()
+    done = shell.run_cell(source)
+    error = done.error_in_exec or done.error_before_exec
+    shown.append([[*published], repr(error) if error else None])
+json.dump(shown, open("shown.json", "w"))
+"""
+
+
+def walk(notebook, directory, *more):
+    """Run all cells in a fresh IPython that has no PATH; what each has shown."""
+    env = os.environ | {"CONMAN_LAB_MODE": "replay", "PATH": "/nowhere"}
+    env |= {"IPYTHONDIR": str(directory), "PYTHONPATH": str(places.COURSE)}
+    done = subprocess.run(
+        [sys.executable, "-c", WALK, str(notebook), *more],
+        env=env,
+        cwd=directory,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads((directory / "shown.json").read_text()), done.stdout
+
+
+def committed(notebook):
+    """The texts that each cell has in the notebook's file."""
+    cells = json.loads(notebook.read_text())["cells"]
+    for cell in cells:
+        if cell["cell_type"] == "code":
+            yield [text_of(output) for output in cell["outputs"]]
+
+
+def text_of(output):
+    if output["output_type"] == "stream":
+        return "".join(output["text"]).rstrip("\n")
+    if output["output_type"] == "error":
+        return f"{output['ename']}: {output['evalue']}"
+    return "".join(output["data"].get("text/plain", ""))
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
+def test_each_cell_shows_what_it_once_showed(notebook, tmp_path):
+    shown, said = walk(notebook, tmp_path)
+    assert said.startswith(
+        "This is a replay of a recorded run; nothing is started here."
+    )
+    assert HOW in said
+    assert [error for _, error in shown if error] == []
+    expected = [*committed(notebook)]
+    assert expected[0] == []
+    texts = [
+        [data.get("text/plain", "") for data in published] for published, _ in shown
+    ]
+    assert texts[1:] == expected[1:]
+
+
+def test_a_cell_of_ones_own_runs_unless_it_needs_the_real_thing(tmp_path):
+    own = ["print(6 * 7)", "print(container.pid)", "lab.runtime.list()"]
+    shown, said = walk(NOTEBOOKS[2], tmp_path, *own)
+    assert "42" in said
+    assert f"not a recorded one, and a replay has no container; {HOW}" in said
+    errors = [error for _, error in shown[-3:]]
+    assert errors[:2] == [None, None]
+    assert "a replay has no lab.runtime" in errors[2]
+
+
+def test_a_shipped_trace_has_its_name(tmp_path):
+    """Beside a notebook, under the notebook's own name."""
+    cell = {"cell_type": "code", "source": ["x = 1"], "outputs": []}
+    notebook = tmp_path / "09-own.ipynb"
+    notebook.write_text(json.dumps({"cells": [cell]}))
+    (tmp_path / "traces").mkdir()
+    traces = {"t": json.loads(NAIVE.read_text())}
+    (tmp_path / "traces" / "09-own.json").write_text(json.dumps(traces))
+    replay = Replay(notebook)
+    assert replay.traces["t"].adopter_of("echo") == "init"
+    assert replay.instead("print(t)", ["t"]) == "print(t)"
+    assert "a replay has no t" in replay.instead("print(t)", [])
+
+
+def test_a_cell_that_is_there_twice_shows_first_what_it_first_showed(tmp_path):
+    outputs = [[{"output_type": "stream", "text": [text]}] for text in ("one", "two")]
+    cells = [{"cell_type": "code", "source": "look()", "outputs": o} for o in outputs]
+    (tmp_path / "twice.ipynb").write_text(json.dumps({"cells": cells}))
+    replay, shown = Replay(tmp_path / "twice.ipynb"), []
+    for _ in range(3):
+        replay.show("look()", shown.append)
+    assert [data["text/plain"] for data in shown] == ["one", "two", "one"]
