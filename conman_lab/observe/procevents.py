@@ -23,9 +23,11 @@ import struct
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import cache
 
 from conman_lab.errors import NotPossible
 from conman_lab.linux import Exit
+from conman_lab.record import changed
 
 from .events import Kind
 from .messages import Message
@@ -38,6 +40,7 @@ LONGEST = 4096
 PATIENCE = 0.5  # seconds; the answer comes before send(2) returns
 
 HEADERS = struct.Struct("=IHHII IIIIHH")  # nlmsghdr and cn_msg
+SEQUENCE, SEQUENCE_AT = struct.Struct("=I"), 16 + 8  # a cn_msg's third field
 WHAT = struct.Struct("=IIQ")  # what, cpu, ns
 BODY_AT = HEADERS.size + WHAT.size
 TWO, FOUR, SIX = struct.Struct("=2I"), struct.Struct("=4I"), struct.Struct("=6I")
@@ -136,7 +139,7 @@ class Connector:
         what, processor, ns = WHAT.unpack_from(data, HEADERS.size)
         if processor == NO_PROCESSOR:  # an answer to somebody, before Linux 6.6
             return
-        number = HEADERS.unpack_from(data)[7]
+        (number,) = SEQUENCE.unpack_from(data, SEQUENCE_AT)
         missing = number - self._sequences.get(processor, number) & 0xFFFFFFFF
         self._sequences[processor] = number + 1 & 0xFFFFFFFF
         if missing:
@@ -165,14 +168,22 @@ class Connector:
     ) -> Message | None:
         """The message, if that was the last thread; how it ended, the first one says."""
         if thread == pid:
-            how = Exit.from_wait_status(status)
+            how = _how(status)
+            if pid not in self._threads:  # the usual case
+                return Message(ns, Kind.EXIT, pid, parent, "", (), how)
             self._leaders[pid] = Message(ns, Kind.EXIT, pid, parent, exit=how)
-        elif others := self._threads.pop(pid, 0) - 1:
+        elif (others := self._threads.pop(pid, 0) - 1) > 0:
             self._threads[pid] = others
         if pid not in self._leaders or self._threads.get(pid, 0) > 0:
             return None
         self._threads.pop(pid, None)
         return self._leaders.pop(pid)._replace(ns=ns, parent=parent)
+
+
+@cache
+def _how(status: int) -> Exit:
+    """The few that there are, each made once: there may be ten thousand in a second."""
+    return changed(Exit.from_wait_status(status), at=None)
 
 
 def _of_itself(what: int, ns: int, pid: int, data: bytes) -> Message | None:
