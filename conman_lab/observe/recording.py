@@ -149,8 +149,8 @@ class Recording(Trace):
         namespaces: Words = ()
         if message.kind in (Kind.EXEC, Kind.COMM):
             words = words or _command(message)
-            if process := procfs.snapshot([message.pid]).get(message.pid):
-                name, namespaces = name or process.comm, process.namespaces
+            comm, namespaces = procfs.looks_of(message.pid)
+            name = name or comm
         return Event(
             self._seconds(message.ns),
             message.kind,
