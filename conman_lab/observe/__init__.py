@@ -11,6 +11,7 @@ trace.py       Trace: what happened, as data; events.py, lives.py, telling.py
 comparing.py   what is in one trace and not in another; perfetto.py: for ui.perfetto.dev
 recording.py   trace(): listens while a block runs
 procevents.py  the kernel's process connector; polling.py, where there is none
+threads.py     a process has ended when its last thread has
 family.py      who belongs to a trace, and who has adopted whom
 procfs.py      processes as /proc shows them; links.py: what they share
 words.py       a command line in a few words; whom.py: whose pids are meant

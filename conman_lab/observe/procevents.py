@@ -5,9 +5,7 @@ with the kernel's nanoseconds.  <linux/cn_proc.h>, <linux/connector.h>:
 
     nlmsghdr 16 | cn_msg 20: idx val seq ack len flags | what cpu ns 16 | its own fields
 
-- Threads are processes to the kernel: `pid` is the thread, `tgid` the process.  A
-  process has ended when its last thread has, and exec(2) in a thread ends all others,
-  the first, too.  So we count them.
+- Threads are processes to the kernel: `pid` is the thread, `tgid` the process.
 - A listener that is too slow loses messages.  It gets ENOBUFS once, and each processor
   numbers its messages, so how many they were is what is missing.
 - In another network namespace nobody answers (ECONNREFUSED).  In another pid or user
@@ -31,6 +29,7 @@ from conman_lab.record import changed
 
 from .events import Kind
 from .messages import Message
+from .threads import Threads
 
 NETLINK_CONNECTOR, CN_IDX_PROC, CN_VAL_PROC, NLMSG_DONE = 11, 1, 1, 3
 PROC_CN_MCAST_LISTEN, PROC_CN_MCAST_IGNORE = 1, 2
@@ -56,8 +55,7 @@ class Connector:
     every: float | None = None  # it is readable when there is something
 
     def __init__(self, room: int = ROOM) -> None:
-        self._threads: dict[int, int] = {}  # beside the first, of each process
-        self._leaders: dict[int, Message] = {}  # ends of first threads; others go on
+        self._threads = Threads()
         self._sequences: dict[int, int] = {}  # the next number, by processor
         self._overrun = False
         self._socket = socket.socket(
@@ -104,7 +102,7 @@ class Connector:
         yield from self.read()
         if self._overrun:  # and after a gap nothing may have come that shows it
             yield from self.begin()
-        yield from self._leaders.values()
+        yield from self._threads.rest()
 
     def close(self) -> None:
         """Hear no more."""
@@ -152,32 +150,23 @@ class Connector:
             _, parent, thread, pid = FOUR.unpack_from(data, BODY_AT)
             if thread == pid:
                 return Message(ns, Kind.FORK, pid, parent)
-            self._threads[pid] = self._threads.get(pid, 0) + 1
+            self._threads.born(pid)
             return None
         if what == EXIT:
             return self._exit(ns, *SIX.unpack_from(data, BODY_AT))
         thread, pid = TWO.unpack_from(data, BODY_AT)
-        if what == EXEC:  # whatever the thread is: now it is the only one
-            self._threads.pop(pid, None)
-            self._leaders.pop(pid, None)
+        if what == EXEC:
+            self._threads.executed(pid)
             return Message(ns, Kind.EXEC, pid)
         return _of_itself(what, ns, pid, data) if thread == pid else None
 
     def _exit(
         self, ns: int, thread: int, pid: int, status: int, _: int, __: int, parent: int
     ) -> Message | None:
-        """The message, if that was the last thread; how it ended, the first one says."""
-        if thread == pid:
-            how = _how(status)
-            if pid not in self._threads:  # the usual case
-                return Message(ns, Kind.EXIT, pid, parent, "", (), how)
-            self._leaders[pid] = Message(ns, Kind.EXIT, pid, parent, exit=how)
-        elif (others := self._threads.pop(pid, 0) - 1) > 0:
-            self._threads[pid] = others
-        if pid not in self._leaders or self._threads.get(pid, 0) > 0:
-            return None
-        self._threads.pop(pid, None)
-        return self._leaders.pop(pid)._replace(ns=ns, parent=parent)
+        if thread != pid:
+            return self._threads.other_ended(pid, ns, parent)
+        end = Message(ns, Kind.EXIT, pid, parent, "", (), _how(status))
+        return self._threads.first_ended(end)
 
 
 @cache
