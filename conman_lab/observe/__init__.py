@@ -14,6 +14,7 @@ procevents.py  the kernel's process connector; polling.py, where there is none
 threads.py     a process has ended when its last thread has
 family.py      who belongs to a trace, and who has adopted whom
 procfs.py      processes as /proc shows them; links.py: what they share
+namespaces.py  which of its namespaces are not the host's
 words.py       a command line in a few words; whom.py: whose pids are meant
 """
 

@@ -19,11 +19,12 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
 from typing import TypeVar
 
+from .namespaces import foreign_namespaces
+
 PAGE = 4096
-NAMESPACES = ("cgroup", "ipc", "mnt", "net", "pid", "time", "user", "uts")
 TICKS = os.sysconf("SC_CLK_TCK")  # a second has so many of them
 ZOMBIE, STOPPED = "Z", "T"  # of the states, those that last: proc_pid_stat(5)
 
@@ -53,7 +54,7 @@ class Process:
     @cached_property
     def namespaces(self) -> tuple[str, ...]:
         """Those that are not the host's.  A zombie has left most of them."""
-        return self._ask(_foreign_namespaces) or ()
+        return self._ask(foreign_namespaces) or ()
 
     def _ask(self, question: Callable[[int], T]) -> T | None:
         """Ask what takes as long as all the rest; None if it has gone since then."""
@@ -130,7 +131,7 @@ def command_of(pid: int) -> tuple[str, ...]:
 def looks_of(pid: int) -> tuple[str, tuple[str, ...]]:
     """Its comm and its namespaces, and no more; empty if it has gone."""
     with suppress(FileNotFoundError, ProcessLookupError):
-        return _text(f"/proc/{pid}/comm").rstrip("\n"), _foreign_namespaces(pid)
+        return _text(f"/proc/{pid}/comm").rstrip("\n"), foreign_namespaces(pid)
     return "", ()
 
 
@@ -195,26 +196,6 @@ def _deepest(cgroups: str) -> str:
     """Of the paths: there is a line N:CONTROLLERS:PATH for each tree; cgroups(7)."""
     paths = [line.split(":", 2)[2] for line in cgroups.splitlines()]
     return max(paths, key=lambda path: (path.count("/"), len(path)), default="")
-
-
-def _foreign_namespaces(pid: int) -> tuple[str, ...]:
-    theirs, host = _namespaces(pid), _hosts_namespaces()
-    return tuple(kind for kind in theirs if theirs[kind] != host.get(kind))
-
-
-@cache
-def _hosts_namespaces() -> dict[str, str]:
-    """They stay: init leaves none."""
-    return _namespaces(1) or _namespaces("self")
-
-
-def _namespaces(pid: int | str) -> dict[str, str]:
-    """What identifies each: `net:[4026531840]`; those of 1 are for root to see."""
-    found = {}
-    for kind in NAMESPACES:
-        with suppress(OSError):  # ENOENT, EACCES
-            found[kind] = os.readlink(f"/proc/{pid}/ns/{kind}")
-    return found
 
 
 def _text(path: str) -> str:
