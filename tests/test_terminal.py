@@ -418,7 +418,9 @@ def test_a_paste_is_marked_for_who_asks_and_cannot_end_its_mark():
     with shell() as shown:
         shown.type("printf '\\033[?2004h'; cat -v\n")
         eventually(lambda: shown._screen.wants_marked_pastes)
-        shown.paste("a\x1b[201~b\n")
+        shown._told({"type": "typed\n"})
+        shown.wait_for("\ntyped\ntyped")
+        shown._told({"paste": "a\x1b[201~b\n"})
         shown.type("\n")
         shown.wait_for("^[[200~a[201~b")
 

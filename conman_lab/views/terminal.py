@@ -120,7 +120,7 @@ class Terminal:
         """Have another size, and tell the container's kernel: SIGWINCH, tty_ioctl(4)."""
         with self._news:
             self._screen.resize(rows, columns)
-        with suppress(OSError):  # ENXIO, ENOENT: it is over
+        with suppress(OSError, LabError):  # ENXIO, ENOENT: it is over
             self._session.resize(rows, columns)
         self.show(still=True)
 
@@ -189,8 +189,10 @@ class Terminal:
         if "size" in message:
             rows, columns = (max(2, min(int(n), MOST)) for n in message["size"])
             self.resize(rows, columns)
-        self.type(message.get("type", ""))
-        self.paste(message.get("paste", ""))
+        if "type" in message:
+            self.type(message["type"])
+        if "paste" in message:
+            self.paste(message["paste"])
 
 
 def _window(name: str, told: Callable[[dict[str, Any]], object]) -> "Window | None":
