@@ -15,7 +15,8 @@ import sys
 sys.path.append(sys.argv.pop(1))
 from conman_lab import linux
 from conman_lab.shim import __main__ as shim, appender, attach, exitfile, logs, loop
-from conman_lab.shim import console, creation, output, reaper, spawn, stdin
+from conman_lab.shim import console, creation, output, protocol, reaper, spawn
+from conman_lab.shim import stdin
 from conman_lab.stream import Stream
 import os
 nothing = lambda *args, **named: None
@@ -56,7 +57,7 @@ BROKEN_SHIMS = (
         told = lambda self, how: write(self, linux.Exit(code=how.status, at=how.at))
         exitfile.ExitFile.write = told
         """,
-        ("killed", "crashed", "out-of-memory"),
+        ("killed", "crashed", "out-of-memory", "exec-killed", "exec-container-ends"),
     ),
     BrokenShim(
         "takes codes for signals",
@@ -248,7 +249,7 @@ BROKEN_SHIMS = (
         ours = lambda self, fd: send(Report(self.pid, self.error and "no luck"), fd)
         Report.send = ours
         """,
-        ("in-own-words",),
+        ("in-own-words", "exec-in-own-words"),
     ),
     BrokenShim(
         "hears the first death",
@@ -399,5 +400,39 @@ BROKEN_SHIMS = (
         console.Console._rest = rest
         """,
         ("terminal-opened-again",),
+    ),
+    BrokenShim(
+        "tells a command's exit as its container's",
+        """
+        file = protocol.Options.file
+        def mixed(self, name):
+            return file(self, f"../../{name}" if self.exec and name == "exit" else name)
+        protocol.Options.file = mixed
+        """,
+        ("exec-exit",),
+    ),
+    BrokenShim(
+        "writes a command's words into its container's log",
+        """
+        file = protocol.Options.file
+        def mixed(self, name):
+            return file(self, f"../../{name}" if self.exec and name == "log" else name)
+        protocol.Options.file = mixed
+        """,
+        ("exec-output",),
+    ),
+    BrokenShim(
+        "has terminals for containers alone",
+        """
+        command = spawn.runtime_command
+        def without(options, *rest):
+            words = command(options, *rest)
+            if options.exec and "--console-socket" in words:
+                at = words.index("--console-socket")
+                del words[at : at + 2]
+            return words
+        spawn.runtime_command = without
+        """,
+        ("exec-terminal",),
     ),
 )

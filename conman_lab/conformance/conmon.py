@@ -29,7 +29,8 @@ from conman_lab.identity import Identity
 from conman_lab.linux import Exit
 from conman_lab.oci import Bundle, Runtime
 from conman_lab.oci.runtime import last_words
-from conman_lab.shim.kept import wait_for_end
+from conman_lab.shim.exec import prepare
+from conman_lab.shim.kept import Kept, wait_for_end
 from conman_lab.shim.launch import ShimContainer
 
 SYNC_PIPE, START_PIPE = "_OCI_SYNCPIPE", "_OCI_STARTPIPE"
@@ -64,9 +65,9 @@ class Conmon:
             own = self.runtime.place(id, Bundle.load(bundle))
         except LabError as error:
             raise LaunchFailed(str(error)) from error
-        container = ConmonContainer(self.runtime, id)
+        container = ConmonContainer(self.runtime, id, self)
         try:
-            self._launch(self._command(own, id), container.directory)
+            self.launch(self._command(own, id), container.directory)
         except LaunchFailed:
             if container.shim:  # it may be waiting for a runtime that hangs,
                 container.shim.signal()  # and takes that one with it
@@ -74,7 +75,7 @@ class Conmon:
             raise
         return container
 
-    def _launch(self, command: list[str], directory: Path) -> None:
+    def launch(self, command: list[str], directory: Path) -> None:
         """Start it, and hear its report."""
         with ExitStack() as stack:
             ours, theirs = os.pipe()
@@ -89,21 +90,25 @@ class Conmon:
             raise LaunchFailed(reason(report, directory))
 
     def _command(self, own: Bundle, id: str) -> list[str]:
-        """The command line, as podman 4.3 writes it."""
-        place = own.directory.parent
+        return [
+            *self.words(id, id, own.directory, own.directory.parent),
+            *(["--log-size-max", str(self.log_size)] if self.log_size else []),
+            *(["-t"] if own.terminal else []),
+            *(["-i"] if self.stdin else []),
+            *(["--leave-stdin-open"] if self.stdin and not self.stdin_once else []),
+        ]
+
+    def words(self, id: str, uuid: str, bundle: Path, place: Path) -> list[str]:
+        """The command line's part that is the same for an exec, as podman writes it."""
         log = self.runtime.command(log=place / "runtime.log")[1:]
         return [
-            *(str(self.program), "--api-version", "1", "-c", id, "-u", id),
-            *("-r", str(self.runtime.program), "-b", str(own.directory)),
+            *(str(self.program), "--api-version", "1", "-c", id, "-u", uuid),
+            *("-r", str(self.runtime.program), "-b", str(bundle)),
             *("-p", str(place / "pid"), "-P", str(place / "conmon.pid")),
             # podman 4.3 says --exit-dir, and that file is called after the container.
             *("--persist-dir", str(place), "--full-attach"),
             *("-l", f"k8s-file:{place / 'log'}", "--log-level", "error"),
-            *(["--log-size-max", str(self.log_size)] if self.log_size else []),
             *([] if self.durable else ["--no-sync-log"]),
-            *(["-t"] if own.terminal else []),
-            *(["-i"] if self.stdin else []),
-            *(["--leave-stdin-open"] if self.stdin and not self.stdin_once else []),
             *(f"--runtime-arg={word}" for word in log),
         ]
 
@@ -166,20 +171,42 @@ def reason(report: dict[str, int], directory: Path) -> str:
 class ConmonContainer(ShimContainer):
     """A container, and the files in which conmon tells of it."""
 
-    def __init__(self, runtime: Runtime, id: str) -> None:
+    def __init__(self, runtime: Runtime, id: str, conmon: Conmon) -> None:
         super().__init__(runtime, id)
         self.attach_socket = self.directory / "bundle" / "attach"
+        self._conmon = conmon
 
     def wait(self, timeout: float) -> Exit:
         """Wait for its exit file, or for the end of conmon."""
-        if not wait_for_end(self.directory, self.shim, timeout):
-            raise TimeoutError(f"{self.id} did not end in {timeout:g} s")
-        exit_file = self.directory / "exit"
-        if not exit_file.exists():
-            raise ExitLost(f"the conmon of {self.id} died before its container")
-        told = int(exit_file.read_text())
-        oom = (self.directory / "oom").exists()
-        return to_exit(told, exit_file.stat().st_mtime, oom)
+        return told_by(self, timeout)
+
+    def exec(self, id: str, *args: str, terminal: bool = False) -> Kept:
+        """Run one command more in it, under a conmon of its own.  LaunchFailed."""
+        options = prepare(self._runtime, self.id, id, *args, terminal=terminal)
+        place = Path(options.directory)
+        words = self._conmon.words(self.id, id, place, place)
+        what = ["-e", "--exec-process-spec", options.file("process.json")]
+        self._conmon.launch([*words, *what, *(["-t"] if terminal else [])], place)
+        return ConmonExec(id, place)
+
+
+class ConmonExec(Kept):
+    """A command more, and the files in which its conmon tells of it."""
+
+    def wait(self, timeout: float) -> Exit:
+        """Wait for its exit file, or for the end of conmon."""
+        return told_by(self, timeout)
+
+
+def told_by(kept: Kept, timeout: float) -> Exit:
+    """How it ended, by its exit file.  TimeoutError, ExitLost."""
+    if not wait_for_end(kept.directory, kept.shim, timeout):
+        raise TimeoutError(f"{kept.id} did not end in {timeout:g} s")
+    exit_file = kept.directory / "exit"
+    if not exit_file.exists():
+        raise ExitLost(f"the conmon of {kept.id} died before its container")
+    told, at = int(exit_file.read_text()), exit_file.stat().st_mtime
+    return to_exit(told, at, oom=(kept.directory / "oom").exists())
 
 
 def to_exit(told: int, at: float, oom: bool) -> Exit:

@@ -9,6 +9,7 @@ from conman_lab.checks import Check
 from . import (
     creation,
     ends,
+    execs,
     inside,
     keeping,
     output,
@@ -117,6 +118,14 @@ GROUPS: dict[str, tuple[Check, ...]] = {
         terminal.terminal_interrupt,
         terminal.terminal_window,
         terminal.terminal_opened_again,
+    ),
+    "a command more in it": (
+        execs.exec_exit,
+        execs.exec_killed,
+        execs.exec_output,
+        execs.exec_terminal,
+        execs.exec_container_ends,
+        execs.exec_in_own_words,
     ),
     "its deletion": (
         removal.delete_created,

@@ -21,6 +21,7 @@ from conman_lab.places import COURSE
 from conman_lab.record import changed
 from conman_lab.spans import spanned
 
+from .exec import prepare
 from .kept import Kept
 from .protocol import SYNC_PIPE, Options, Report
 from .viewer import KIND, Viewer
@@ -105,7 +106,7 @@ class Shim:
             own = self.runtime.place(id, Bundle.load(bundle))
         except LabError as error:
             raise LaunchFailed(str(error)) from error
-        container = ShimContainer(self.runtime, id)
+        container = ShimContainer(self.runtime, id, self.program)
         try:
             launch(self._options(own, id), self.program)
         except LaunchFailed:
@@ -139,9 +140,11 @@ class Shim:
 class ShimContainer(Kept):
     """A container under a shim."""
 
-    def __init__(self, runtime: Runtime, id: str) -> None:
+    def __init__(
+        self, runtime: Runtime, id: str, program: tuple[str, ...] = OUR_SHIM
+    ) -> None:
         super().__init__(id, runtime.home / "containers" / id)
-        self._runtime = runtime
+        self._runtime, self._program = runtime, program
 
     def start(self) -> None:
         """Let its command begin."""
@@ -150,6 +153,12 @@ class ShimContainer(Kept):
     def kill(self, signum: int) -> None:
         """Send a signal to its first process."""
         self._runtime.kill(self.id, signum)
+
+    def exec(self, id: str, *args: str, terminal: bool = False) -> Kept:
+        """Run one command more in it, under a shim of its own.  LaunchFailed."""
+        options = prepare(self._runtime, self.id, id, *args, terminal=terminal)
+        launch(options, self._program)
+        return Kept(id, Path(options.directory))
 
     def delete(self) -> None:
         """End it, wait for its shim, and leave nothing of both behind.
