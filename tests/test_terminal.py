@@ -4,7 +4,7 @@ import os
 import re
 import socket
 import threading
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 import pytest
 from eventually import eventually
@@ -14,6 +14,7 @@ from ptys import Pty
 from shims import Shims, shim_log
 
 from conman_lab.errors import Deadline, InvalidArgument, WrongState
+from conman_lab.manager.manager import Manager
 from conman_lab.shim.attach import allow_lag
 from conman_lab.shim.viewer import KIND, Viewer
 from conman_lab.views import terminal
@@ -423,6 +424,21 @@ def test_a_paste_is_marked_for_who_asks_and_cannot_end_its_mark():
         shown._told({"paste": "a\x1b[201~b\n"})
         shown.type("\n")
         shown.wait_for("^[[200~a[201~b")
+
+
+def test_a_managers_session_is_as_good_and_an_execs_is_too(home, runtime, bundle):
+    with closing(Manager(home, runtime=runtime)) as manager:
+        manager.create("web", bundle("shell"), terminal=True)
+        shown = terminal(manager.attach("web", stdin=True))
+        manager.start("web")
+        shown.wait_for("container#")
+        session = manager.exec("web", "sh", terminal=True, stdin=True)
+        other = terminal(session, rows=10, columns=40)
+        other.type("stty size; exit 5\n")
+        assert other.wait() == "ended: exit code 5"
+        assert other.screen.endswith("\n10 40")
+        shown.type("exit 3\n")
+        assert shown.wait() == "ended: exit code 3"
 
 
 def test_a_frozen_face_has_no_widget():
