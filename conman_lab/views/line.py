@@ -86,8 +86,8 @@ class Line:
             why = str(error)
         except Exception as error:  # noqa: BLE001  # a traceback would be in any cell
             why = f"{type(error).__name__}: {error}"
-        self._typed.put(None)
         self._hearer.end(why)
+        self.close()
 
     def _round(self) -> bool:
         """Wait, take what there is, and show it; False: it is over."""
