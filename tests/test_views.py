@@ -18,7 +18,7 @@ from conman_lab.naive import Naive
 from conman_lab.observe import procfs
 from conman_lab.observe.words import LONGEST
 from conman_lab.shim.launch import Shim
-from conman_lab.views import diff, rows, show, tree
+from conman_lab.views import diff, rows, show, show_map, tree
 from conman_lab.views.live import LiveTree
 from conman_lab.views.words import in_words
 
@@ -457,3 +457,12 @@ def test_who_only_wants_a_tree_imports_no_widgets():
     seen = modules_after("from conman_lab.views import tree, show; str(tree(1))")
     heavy = {"anywidget", "ipywidgets", "matplotlib", "IPython", "pygments"}
     assert heavy & seen == set()
+
+
+def test_a_module_shows_its_map_as_text_and_on_a_page():
+    from conman_lab.manager import facts
+
+    shown = show_map(facts)
+    assert "exit file" in str(shown).splitlines()[2]
+    assert "def " not in str(shown)
+    assert "lives           none        lives" in shown._repr_html_()

@@ -6,6 +6,7 @@
     lifecycle(container) the states of its life, and where it is
     terminal(container)  its screen, and a keyboard
     show(Runtime.run)    the source of anything here
+    show_map(store)      what a module says of itself
     diff(old, new)       what changes from one to the other
 
 Each has three faces: text, HTML for a reader without a kernel, and, where time matters,
@@ -13,9 +14,9 @@ a widget.  The faces are stable: two runs of a lesson look alike.
 """
 
 from .lifecycle import lifecycle
-from .source import diff, show
+from .source import diff, show, show_map
 from .swimlane import swimlane
 from .terminal import terminal
 from .tree import tree
 
-__all__ = ["diff", "lifecycle", "show", "swimlane", "terminal", "tree"]
+__all__ = ["diff", "lifecycle", "show", "show_map", "swimlane", "terminal", "tree"]

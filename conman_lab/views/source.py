@@ -1,6 +1,7 @@
 """The library is the lesson: show a part of it, or what changes between two.
 
     show(Naive.create)           the source, as it stands in its file
+    show_map(store)              what a module opens with: its facts and its picture
     diff(Naive.create, better)   what goes, and what comes
 
 As text it is the exact source, so a notebook's stored output differs as soon as the
@@ -30,6 +31,11 @@ PRE = "margin:0;padding:2px 0;line-height:1.4;overflow-x:auto"
 def show(*objects: object) -> "Source":
     """The source of functions, classes, modules of the library."""
     return Source("\n\n".join(source_of(each).rstrip() for each in objects))
+
+
+def show_map(thing: object) -> "Map":
+    """The docstring of a module, in which it draws what it is about."""
+    return Map(inspect.getdoc(thing) or "")
 
 
 def diff(old: object, new: object) -> "Difference":
@@ -72,6 +78,21 @@ class Source:
             _span(next((tone for kind, tone in tones if token in kind), ""), text)
             for token, text in tokens
         )
+
+
+class Map:
+    """Words and pictures made of them: the same as text and on a page."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def __str__(self) -> str:
+        return self.text
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return _block([escape(self.text)])
 
 
 class Difference:
