@@ -25,6 +25,11 @@ widget = "application/vnd.jupyter.widget-view+json"
 model = {"model_id": str(time.monotonic_ns())}
 display({"text/plain": "P1 sleep", widget: model}, raw=True)
 """
+PICTURE = """
+from base64 import b64encode
+measured = b64encode(str(time.monotonic_ns()).encode()).decode()
+display({"text/plain": "a picture", "image/png": measured}, raw=True)
+"""
 SHOWS_EVERYTHING = [
     ("begin", "import os, time"),
     ("prints", "print('one', flush=True); time.sleep(0.1); print('two', flush=True)"),
@@ -35,6 +40,7 @@ SHOWS_EVERYTHING = [
     ("frozen", "os.environ['CONMAN_LAB_FREEZE']"),
     ("empty", ""),
     ("here", "os.path.basename(os.getcwd())"),
+    ("picture", PICTURE),
 ]
 FAILS = [
     ("begin", "from conman_lab.lab import Lab\nlab = Lab('fails')\nlab"),
@@ -101,7 +107,7 @@ def test_ids_tags_and_counts_are_stable(frozen):
     nbformat.validate(made)
     assert [cell.id for cell in made.cells[1:]] == [id for id, *_ in SHOWS_EVERYTHING]
     counts = [cell.execution_count for cell in made.cells[1:]]
-    assert counts == [1, 2, 3, 4, 5, 6, 7, None, 9]
+    assert counts == [1, 2, 3, 4, 5, 6, 7, None, 9, 10]
     assert made.cells[4].metadata == {"tags": ["raises-exception"]}
     assert made.metadata.language_info == {"name": "python"}
     assert made.metadata.kernelspec.name == "python3"
@@ -138,7 +144,15 @@ def test_what_must_vary_is_new_when_it_is_asked_for(frozen, tmp_path):
     path = tmp_path / frozen.name
     path.write_text(freeze.freeze(frozen, fresh=True))
     old, new = outputs(frozen), outputs(path)
-    assert [id for id in old if old[id] != new[id]] == ["measured"]
+    assert [id for id in old if old[id] != new[id]] == ["measured", "picture"]
+
+
+def test_a_picture_with_other_words_is_another_picture(frozen, tmp_path):
+    path = tmp_path / frozen.name
+    path.write_text(frozen.read_text().replace('"a picture"', '"a face"'))
+    path.write_text(freeze.freeze(path))
+    assert outputs(frozen)["picture"] != outputs(path)["picture"]
+    assert outputs(frozen)["measured"] == outputs(path)["measured"]
 
 
 def test_check_shows_the_lines_that_differ_and_writes_nothing(tmp_path, capsys):

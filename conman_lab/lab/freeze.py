@@ -9,7 +9,8 @@ A second freeze gives an empty diff.  So what differs from run to run is not kep
 - the frames of an expected error's traceback; its name and its words are the lesson
 
 Outputs are to be stable by themselves.  Where one cannot be, a measured time, the cell
-has the tag `nbval-ignore-output` and keeps its old output; `--fresh` takes the new one.
+has the tag `nbval-ignore-output` and keeps its old output; and so does a picture of
+measured times, as long as its words are the same.  `--fresh` takes the new ones.
 """
 
 import argparse
@@ -22,6 +23,7 @@ from nbformat import NotebookNode
 from .runner import add_notebooks, chosen, execute_with_progress, read
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
+PICTURE = "image/png"  # nbval compares only the words that come with it
 UNSTABLE = "nbval-ignore-output"
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python"}
 CELL_NOISE = ("execution", "collapsed", "scrolled", "trusted", "ExecuteTime")
@@ -101,6 +103,14 @@ def _keep_unstable(committed: NotebookNode, executed: NotebookNode) -> None:
     for old, new in zip(committed.cells, executed.cells, strict=True):
         if UNSTABLE in new.metadata.get("tags", []) and old.get("outputs"):
             new.outputs = old.outputs
+        for drawn, before in zip(_pictures(new), _pictures(old), strict=False):
+            if drawn["text/plain"] == before["text/plain"]:
+                drawn[PICTURE] = before[PICTURE]
+
+
+def _pictures(cell: NotebookNode) -> list[NotebookNode]:
+    data = [output.get("data", {}) for output in cell.get("outputs", [])]
+    return [each for each in data if PICTURE in each]
 
 
 def _normalise_cell(cell: NotebookNode, count: int | None) -> None:
