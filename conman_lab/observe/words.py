@@ -19,6 +19,7 @@ VERBS = (
     *("pause", "resume", "ps", "events", "features"),
 )
 DEEP_PATH = re.compile(r"(?<![^=:])/(?:[^/\s]+/){2,}(?=[^/\s])")
+OURS = re.compile(r"from (conman_lab\.\w+)\.__main__ import main")  # shim/launch.py
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
@@ -38,6 +39,8 @@ def in_words(command: tuple[str, ...]) -> str:
         words = _from_verb(words)
     if KERNELS & {*words}:
         words = ["-m", "ipykernel_launcher"]  # and a file that is new with every kernel
+    for booted in filter(None, map(OURS.search, words)):
+        words = ["…", booted[1]]  # a program of ours, by a line that says where it is
     line = " ".join([program, *map(without_place, words)])
     return _cut(CONTROL.sub(_escape, line))
 
