@@ -3,9 +3,9 @@
     with span("runc create", id="web"):
         ...
 
-Nobody listens most of the time, and then a span is an empty `with`: 0.2 us, and nothing
-is kept.  An observer adds itself to a list, because who creates containers should not
-have to know who is looking.
+Nobody listens most of the time, and then a span is an empty `with`: less than a
+microsecond (0.7 us at 2 GHz), and nothing is kept.  An observer adds itself to a list,
+because who creates containers should not have to know who is looking.
 """
 
 import time
