@@ -11,11 +11,13 @@ import pytest
 from eventually import eventually
 from nbformat import v4
 
+from conman_lab import places
 from conman_lab.errors import LabError
 from conman_lab.identity import Identity
 from conman_lab.lab import cli, freeze, runner
 from conman_lab.lab.progress import Progress
 from conman_lab.lab.registry import Registry, registries
+from conman_lab.observe import reference
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.needs_runc]
 
@@ -142,7 +144,7 @@ def test_a_notebook_runs_where_it_is(frozen):
 def test_what_must_vary_is_new_when_it_is_asked_for(frozen, tmp_path):
     """It keeps its old output otherwise, or the second diff would not be empty."""
     path = tmp_path / frozen.name
-    path.write_text(freeze.freeze(frozen, fresh=True))
+    path.write_text(freeze.freeze(frozen, fresh=True)[frozen])
     old, new = outputs(frozen), outputs(path)
     assert [id for id in old if old[id] != new[id]] == ["measured", "picture"]
 
@@ -157,7 +159,7 @@ def test_a_picture_with_other_words_is_another_picture(frozen, tmp_path):
 
 def test_check_shows_the_lines_that_differ_and_writes_nothing(tmp_path, capsys):
     path = notebook(tmp_path, "differs", [("sum", "40 + 2")])
-    path.write_text(freeze.freeze(path).replace('"42"', '"41"'))
+    path.write_text(freeze.freeze(path)[path].replace('"42"', '"41"'))
     before = path.read_bytes()
     assert cli.main(["freeze", "--check", str(path)]) == 1
     said = capsys.readouterr().out.splitlines()
@@ -299,3 +301,46 @@ def test_the_committed_text_is_json_with_a_newline_at_its_end(frozen):
     json.loads(text)
     assert text.endswith("}\n")
     assert not text.endswith("\n\n")
+
+
+# --- traces
+
+RECORDS = """
+from conman_lab.lab import Lab
+lab = Lab("records")
+with lab.trace() as t:
+    lab.start("/bin/echo", "one").wait(10)
+"""
+
+
+def test_what_is_traced_is_kept_beside_the_notebook_and_stays(tmp_path, capsys):
+    path = notebook(tmp_path, "09-own", [("one", RECORDS), ("end", "lab.close()")])
+    assert cli.main(["freeze", "--check", str(path)]) == 1
+    kept = reference.beside(path)
+    assert not kept.exists()
+    assert cli.main(["freeze", str(path)]) == 0
+    assert "09-own.json is written" in capsys.readouterr().out
+    assert reference.load(path)["t"].find("echo one").exit.code == 0
+    before = kept.read_bytes()
+    assert cli.main(["freeze", str(path)]) == 0
+    assert kept.read_bytes() == before
+    assert "is written" not in capsys.readouterr().out
+    assert cli.main(["freeze", "--fresh", str(path)]) == 0
+    assert kept.read_bytes() != before
+
+
+def test_a_notebook_that_traces_no_more_loses_its_file(tmp_path, capsys):
+    path = notebook(tmp_path, "09-own", [("sum", "40 + 2")])
+    kept = reference.beside(path)
+    kept.parent.mkdir()
+    kept.write_text('{"t": {}}')
+    assert cli.main(["freeze", str(path)]) == 0
+    assert "09-own.json is removed" in capsys.readouterr().out
+    assert not kept.exists()
+
+
+def test_a_kept_trace_tells_nothing_of_where_it_was(tmp_path):
+    path = notebook(tmp_path, "09-own", [("one", RECORDS), ("end", "lab.close()")])
+    said = freeze.freeze(path)[reference.beside(path)]
+    for place in (tmp_path, places.root(), places.COURSE, sys.prefix):
+        assert str(place) not in said

@@ -11,6 +11,8 @@ A second freeze gives an empty diff.  So what differs from run to run is not kep
 Outputs are to be stable by themselves.  Where one cannot be, a measured time, the cell
 has the tag `nbval-ignore-output` and keeps its old output; and so does a picture of
 measured times, as long as its words are the same.  `--fresh` takes the new ones.
+
+What a notebook has traced goes into a file beside it, see observe/reference.py.
 """
 
 import argparse
@@ -19,6 +21,8 @@ from pathlib import Path
 
 import nbformat
 from nbformat import NotebookNode
+
+from conman_lab.observe import reference
 
 from .runner import add_notebooks, chosen, execute_with_progress, read
 
@@ -48,30 +52,32 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Freeze them; 1 if `--check` finds a difference."""
     differing = 0
-    for path in chosen(args.notebooks):
-        committed = path.read_text()
-        frozen = freeze(path, args.fresh)
-        if frozen == committed:
-            continue
-        differing += 1
-        if args.check:
-            print(difference(path, committed, frozen))
-        else:
-            path.write_text(frozen)  # not atomically: it stays its owner's file
-            print(f"{path.name} is written")
+    for notebook in chosen(args.notebooks):
+        for path, frozen in freeze(notebook, args.fresh).items():
+            committed = reference.text_of(path)
+            if frozen == committed:
+                continue
+            differing += 1
+            if args.check:
+                print(difference(path, committed, frozen))
+            else:
+                _write(path, frozen)
     return 1 if args.check and differing else 0
 
 
-def freeze(path: Path, fresh: bool = False) -> str:
-    """Execute a notebook; the text that its file is to have."""
+def freeze(path: Path, fresh: bool = False) -> dict[Path, str]:
+    """Execute a notebook; the texts that its file, and its traces', are to have."""
     committed = read(path)
-    executed = execute_with_progress(path, IN_FREEZE)
+    executed = execute_with_progress(path, IN_FREEZE, reference.LAST)
+    told = executed.cells.pop().outputs
+    traces = told[0].text if told else ""
     if not fresh:
         _keep_unstable(committed, executed)
+        traces = reference.the_old_if_alike(path, traces)
     normalise(executed)
     nbformat.validate(executed)
     text: str = nbformat.writes(executed)  # type: ignore[no-untyped-call]
-    return text + "\n"
+    return {path: text + "\n", reference.beside(path): traces}
 
 
 def normalise(notebook: NotebookNode) -> None:
@@ -97,6 +103,17 @@ def difference(path: Path, committed: str, frozen: str) -> str:
         lineterm="",
     )
     return "\n".join(lines)
+
+
+def _write(path: Path, text: str) -> None:
+    """Not atomically: it stays its owner's file.  Without text there is none."""
+    if text:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+        print(f"{path.name} is written")
+    else:
+        path.unlink()
+        print(f"{path.name} is removed")
 
 
 def _keep_unstable(committed: NotebookNode, executed: NotebookNode) -> None:

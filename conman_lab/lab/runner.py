@@ -20,6 +20,7 @@ from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError
 from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell
 
 from conman_lab import places
 from conman_lab.errors import LabError
@@ -73,10 +74,10 @@ def chosen(words: list[str]) -> list[Path]:
 
 
 def execute_with_progress(
-    path: Path, env: Mapping[str, str] | None = None
+    path: Path, env: Mapping[str, str] | None = None, last: str = ""
 ) -> NotebookNode:
-    """Execute it and say how it went in one line.  NotebookFailed."""
-    execution = Execution(path, env or {})
+    """Execute it, and a `last` cell; say how it went in one line.  NotebookFailed."""
+    execution = Execution(path, env or {}, last)
     progress = Progress(path.stem, len(execution.code))
     try:
         notebook = execution.run(progress.step)
@@ -96,9 +97,11 @@ def read(path: Path) -> NotebookNode:
 class Execution:
     """One notebook, with one kernel, once; its file stays as it is."""
 
-    def __init__(self, path: Path, env: Mapping[str, str]) -> None:
+    def __init__(self, path: Path, env: Mapping[str, str], last: str = "") -> None:
         self.path, self.env = path, env
         self.notebook = read(path)
+        if last:
+            self.notebook.cells.append(new_code_cell(last))  # type: ignore[no-untyped-call]
         self.code = [cell for cell in self.notebook.cells if cell.cell_type == "code"]
         self._cell: NotebookNode | None = None
         self._kernel: Identity | None = None

@@ -9,6 +9,7 @@ kernel's own account.
 
 trace.py       Trace: what happened, as data; events.py, lives.py, telling.py
 comparing.py   what is in one trace and not in another; perfetto.py: for ui.perfetto.dev
+reference.py   a notebook's traces, in a file beside it
 recording.py   trace(): listens while a block runs
 procevents.py  the kernel's process connector; polling.py, where there is none
 threads.py     a process has ended when its last thread has

@@ -64,16 +64,19 @@ class Trace:
         )
 
     def save(self, path: Path | str) -> None:
-        """Write it as JSON, a line for each event: two of them can be compared."""
-        data = self.to_json()
+        """Write it as JSON."""
+        Path(path).write_text(self.dumps() + "\n")
+
+    def dumps(self) -> str:
+        """JSON, a line for each event: two of them can be compared."""
         lines = []
-        for name, value in data.items():
+        for name, value in self.to_json().items():
             text = json.dumps(value, ensure_ascii=False)
             if isinstance(value, list) and value:
                 inner = (json.dumps(one, ensure_ascii=False) for one in value)
                 text = "[\n" + ",\n".join(inner) + "\n]"
             lines.append(f"{json.dumps(name)}: {text}")
-        Path(path).write_text("{\n" + ",\n".join(lines) + "\n}\n")
+        return "{\n" + ",\n".join(lines) + "\n}"
 
     def to_json(self) -> dict[str, Any]:
         """All of it, in dicts and lists."""

@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from conman_lab.observe import Trace
+from conman_lab.observe import reference
 
 HOW = "for real: ./lab, as root, on a Linux machine of your own"
 NOTICE = "This is a replay of a recorded run; nothing is started here. " + HOW
@@ -40,7 +40,7 @@ class Replay:
         for cell in code:
             self._outputs["".join(cell["source"]).strip()].append(cell["outputs"])
         self._runs: Counter[str] = Counter()
-        self.traces = _traces(notebook.parent / "traces" / f"{notebook.stem}.json")
+        self.traces = reference.load(notebook)
 
     def outputs(self, source: str) -> Outputs | None:
         """What the cell has shown; None if it is none of the notebook's.
@@ -138,13 +138,6 @@ def _harmless(source: str) -> str:
     body = ast.parse(source).body
     kept = [node for node in body if isinstance(node, HARMLESS)]
     return "\n".join(map(ast.unparse, kept)) + "\n"
-
-
-def _traces(path: Path) -> dict[str, Trace]:
-    if not path.exists():
-        return {}
-    found = json.loads(path.read_text())
-    return {name: Trace.from_json(data) for name, data in found.items()}
 
 
 def _whole(content: Any) -> Any:
