@@ -16,7 +16,7 @@ import pexpect
 import pytest
 from apart import FIND_US
 from eventually import eventually
-from facts import ends, reads, state_of
+from facts import cpu_time, ends, reads, state_of
 from pexpect.fdpexpect import fdspawn
 from shims import Shims, children, out, shim_log, stat_of
 from typing_in import Session
@@ -244,11 +244,6 @@ def test_a_terminal_that_is_closed_may_be_opened_again(shims, at):
     session.expect(pexpect.EOF)
     assert container.wait(10) == Exit(code=5)
     assert out(container) == b"first\r\nsecond\r\nthird\r\n"
-
-
-def cpu_time(pid):
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return int(fields[11]) + int(fields[12])
 
 
 def test_what_is_typed_while_nobody_has_it_open_hurts_nobody(shims, at):

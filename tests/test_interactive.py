@@ -9,6 +9,7 @@ import pexpect
 import pytest
 from conmands import CONMANCTL, Daemon, rootfs
 from eventually import eventually
+from facts import cpu_time, state_of
 
 from conman_lab.manager.container import Status
 
@@ -234,6 +235,48 @@ def test_pipes_go_in_and_come_out(daemon, bundle):
     script = "cat >&2; echo out; exit 6"
     done = daemon.ctl(*words, "sh", "-c", script, stdin=b"in")
     assert (done.returncode, done.stdout, done.stderr) == (6, b"out\n", b"in")
+
+
+def test_a_container_that_does_not_read_is_seen_and_signalled_all_the_same(
+    daemon, bundle
+):
+    words = ("container", "run", "-i", "-I", rootfs(bundle), "it", "--", "sh", "-c")
+    script = "trap 'exit 4' TERM; sleep 1; echo ready; while :; do sleep 0.1; done"
+    command = [*CONMANCTL, "--host", str(daemon.socket), *map(str, words), script]
+    with open("/dev/zero", "rb") as endless:
+        us = subprocess.Popen(command, stdin=endless, stdout=subprocess.PIPE)
+    with us:
+        assert us.stdout.readline() == b"ready\n"
+        us.terminate()
+        assert us.wait(20) == 4
+
+
+def test_a_daemon_that_is_killed_leaves_it_to_the_next_one(run, at, daemon):
+    session = run()
+    assert asked(session, "X=still; echo $X") == ["still"]
+    daemon.kill()
+    assert left(session) == 1
+    daemon.start()
+    again = at("container", "attach", "-i", "it")
+    again.send("\r")
+    again.expect_exact(PROMPT)
+    assert asked(again, "echo $X here") == ["still", "here"]
+
+
+def test_after_the_end_of_what_is_typed_it_sleeps(daemon, bundle):
+    """A pipe that has ended is ready for ever, poll(2)."""
+    words = ("container", "run", "-i", "-I", rootfs(bundle), "it", "--", "sh", "-c")
+    script = "cat; echo end; exec sleep 600"
+    command = [*CONMANCTL, "--host", str(daemon.socket), *map(str, words), script]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as us:
+        us.stdin.close()
+        assert us.stdout.readline() == b"end\n"
+        eventually(lambda: state_of(us.pid) == "S")
+        before = cpu_time(us.pid)
+        with pytest.raises(subprocess.TimeoutExpired):
+            us.wait(0.5)
+        assert cpu_time(us.pid) - before <= 1
+        us.kill()
 
 
 def test_without_i_nothing_is_typed(daemon, bundle):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from eventually import eventually
-from facts import state_of
+from facts import cpu_time, state_of
 from shims import Shims, children, opened, out, shim_log, stat_of
 
 from conman_lab import places
@@ -192,8 +192,3 @@ def test_an_idle_shim_sleeps(shims):
         container.wait(0.3)
     assert cpu_time(container.keeper) - before <= 1  # a hundredth of a second
     assert state_of(container.keeper) == "S"
-
-
-def cpu_time(pid):
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return int(fields[11]) + int(fields[12])

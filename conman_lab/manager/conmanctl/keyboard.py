@@ -73,13 +73,13 @@ def raw(terminal: int) -> Iterator[None]:
 
 
 @contextmanager
-def signals(*numbers: int) -> Iterator[int]:
-    """A descriptor from which they are read, a byte each, while the `with` lasts."""
+def signals(*numbers: int) -> Iterator[tuple[int, int]]:
+    """A pipe from which they are read, a byte each, while the `with` lasts."""
     ours, told = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
     former = signal.set_wakeup_fd(told, warn_on_full_buffer=False)
     handlers = {number: signal.signal(number, _hear) for number in numbers}
     try:
-        yield ours
+        yield ours, told
     finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)

@@ -7,7 +7,7 @@ from argparse import Namespace
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from functools import partial
-from queue import Queue
+from queue import SimpleQueue
 from threading import Thread
 
 from conman_lab.errors import LabError
@@ -18,12 +18,13 @@ from .watching import FDS, write_all
 
 STDIN, STDOUT = 0, 1
 PIECE = 65536
-IN_TURN = 64  # pieces that are shown before keys have their turn: `yes` never ends
 PASSED_ON = (
     *(signal.SIGTERM, signal.SIGINT, signal.SIGQUIT),
     *(signal.SIGUSR1, signal.SIGUSR2),
 )
 HANG_UP = signal.SIGHUP  # our own terminal has gone: what we look at goes on
+LAST = 1000  # ms that what was typed before the user left may take to be sent
+DONE, OVER = 0, 255  # no signals, but what our threads say among them
 
 Kill = Callable[[int], object]
 
@@ -42,7 +43,10 @@ class Talk:
         self._window = terminal and os.isatty(STDOUT)
         at_keys = terminal and self._types and os.isatty(STDIN)
         self._keys = DetachKeys(args.detach_keys) if at_keys else None
-        self._todo: Queue[Callable[[], object] | None] = Queue(0 if at_keys else 4)
+        self._todo: SimpleQueue[Callable[[], object] | None] = SimpleQueue()
+        self._undone = 0
+        self._over = False
+        self._trouble: Exception | None = None
         self._left: int | None = None  # with this status, and before the end
         self.shows = True  # or somebody else does
         self.is_back = False  # on the screen is what was not drawn for us
@@ -54,70 +58,89 @@ class Talk:
 
     def status(self) -> int:
         """Relay until the end; how it ended, as a shell says it, or 0 if he has left."""
-        typist = Thread(target=self._type, daemon=True)
-        typist.start()
         with ExitStack() as stack:
-            stack.callback(self._todo.put, None)
             wanted = (*PASSED_ON, HANG_UP, signal.SIGWINCH)
-            news = stack.enter_context(signals(*wanted))
+            news, told = stack.enter_context(signals(*wanted))
             if self._keys:
                 stack.enter_context(raw(STDIN))
+            for work in (self._show, self._type):
+                Thread(target=work, args=(os.dup(told),), daemon=True).start()
+            stack.callback(self._todo.put, None)
             if self.is_back:  # vi(1) draws all of it again, if it has another size
                 self._tell_size(larger=1)
             self._tell_size()
             self._relay(news)
-        if self._left is None:
-            return self._session.wait().status
-        typist.join(1)  # what was typed before
-        return self._left
+        if self._trouble:
+            raise self._trouble
+        return self._session.wait().status if self._left is None else self._left
 
     def _relay(self, news: int) -> None:
+        """Until it is over; or the user has left, and what he typed before is sent."""
         ready = select.poll()
-        ready.register(self._session, select.POLLIN)
         ready.register(news, select.POLLIN)
-        if self._types:
-            ready.register(STDIN, select.POLLIN)
-        while self._left is None and (more := self._show()) is not None:
-            for fd, _ in ready.poll(0 if more else None):
-                if fd == STDIN and self._types and not self._typed():
-                    ready.unregister(STDIN)
+        while not (self._over or (self.detached and not self._undone)):
+            self._mind(ready)
+            came = ready.poll(LAST if self.detached else None)
+            if self.detached and not came:
+                return  # it does not read
+            for fd, _ in came:
+                if fd == STDIN and self._may_type:
+                    self._typed()
                 elif fd == news:
                     for number in os.read(news, 4096):
                         self._heard(number)
 
-    def _show(self) -> bool | None:
-        """Show what has come; True: there may be more; None: there will be no more."""
-        for _ in range(IN_TURN):
+    def _mind(self, ready: select.poll) -> None:
+        """Look at our stdin, or not at all: of its end poll(2) tells whatever we want."""
+        if self._may_type:
+            ready.register(STDIN, select.POLLIN)
+        else:
+            with suppress(KeyError):  # we did not
+                ready.unregister(STDIN)
+
+    def _show(self, told: int) -> None:
+        """[a thread] Show what comes; our terminal may be slow, and keys are not."""
+        with os.fdopen(told, "wb", 0) as say:
             try:
-                piece = self._session.read(timeout=0)
-            except TimeoutError:
-                return False
-            if piece is None:
-                return None
-            if self.shows:
-                write_all(FDS[piece[0]], piece[1])
-        return True
+                for stream, piece in self._session:
+                    if self.shows:
+                        write_all(FDS[stream], piece)
+            except (OSError, LabError) as error:  # EPIPE; conmand has gone
+                self._trouble = error
+            with suppress(OSError):  # EPIPE: nobody listens any more
+                say.write(bytes([OVER]))
 
     # --- what goes the other way
 
-    def _typed(self) -> bool:
-        """Pass on what was typed; False: nothing more will be."""
+    @property
+    def _may_type(self) -> bool:
+        """From a pipe one piece at a time; keys always, for they may be for us."""
+        if self.detached or not self._types:
+            return False
+        return self._keys is not None or not self._undone
+
+    def _typed(self) -> None:
+        """Pass on what was typed."""
         try:
             data = os.read(STDIN, PIECE)
         except OSError:  # EIO: our terminal has gone
             data = b""
         passed = self._keys.passed(data) if self._keys else data
         if passed:
-            self._todo.put(partial(self._session.send, passed))
+            self._do(partial(self._session.send, passed))
         if self._keys and self._keys.seen:
             self._left = 0
         if not data:
-            self._todo.put(self._session.end_input)
-        return bool(data)
+            self._types = False
+            self._do(self._session.end_input)
 
     def _heard(self, number: int) -> None:
         if number == signal.SIGWINCH:
             self._tell_size()
+        elif number == DONE:
+            self._undone -= 1
+        elif number == OVER:
+            self._over = True
         elif number == HANG_UP:
             self._left = 128 + HANG_UP
         else:
@@ -127,10 +150,17 @@ class Talk:
         rows, columns = size(STDOUT)
         if self._window and rows:
             new = (rows + larger, columns + larger)
-            self._todo.put(partial(self._session.resize, *new))
+            self._do(partial(self._session.resize, *new))
 
-    def _type(self) -> None:
-        """[a thread] One after the other: it may have to wait, and keys must not."""
-        while (todo := self._todo.get()) is not None:
-            with suppress(OSError, LabError):  # it has ended
-                todo()
+    def _do(self, todo: Callable[[], object]) -> None:
+        self._undone += 1
+        self._todo.put(todo)
+
+    def _type(self, told: int) -> None:
+        """[a thread] One after the other: it may have to wait, and we must not."""
+        with os.fdopen(told, "wb", 0) as say:
+            while (todo := self._todo.get()) is not None:
+                with suppress(OSError, LabError):  # it has ended
+                    todo()
+                with suppress(OSError):  # EPIPE: nobody waits for it any more
+                    say.write(bytes([DONE]))
