@@ -54,6 +54,8 @@ def pytest_collection_modifyitems(config, items):
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionstart(session):
+    # Hundreds of programs of ours are started: let each not compile all that it imports.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     os.environ["CONMAN_LAB_ROOT"] = tempfile.mkdtemp(prefix="conman-lab-", dir=_place())
     session.config.stash[CGROUP] = _cgroup()
     _join(session.config.stash[CGROUP])
