@@ -48,6 +48,7 @@ TOOLS = (
         (
             "oci/runtime.py",  # calls the runtime
             "shim/launch.py",  # starts a shim
+            "shim/warm.py",  # starts what forks shims
             "adapters/*",  # are called, and call, as other people's programs
             "conformance/conmon.py",  # starts the oracle
             "pitfalls/manager.py",  # a manager of its own, for an experiment to kill

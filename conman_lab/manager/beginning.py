@@ -119,7 +119,7 @@ def _launched(house: House, container: Container, window: Window = (0, 0)) -> Co
         debug=house.runtime.debug,
     )
     try:
-        pid = launch(options)
+        pid = launch(options, zygote=house.zygote)
     except LaunchFailed as error:
         raise LaunchFailed(f"cannot create {container.name}: {error}") from error
     return replace(container, process=str(identity(pid)))

@@ -16,6 +16,7 @@ from conman_lab.errors import NotFound
 from conman_lab.linux import Exit
 from conman_lab.names import make_private
 from conman_lab.oci import Runtime, cgroups
+from conman_lab.shim.warm import Zygote
 
 from . import facts
 from .answers import Event
@@ -40,6 +41,7 @@ class House:
         self.restarts = Restarts(self.store, partial(again, self))
         self.watcher = Watcher(self.store.root, self._heard)
         self.commands = Commands(self.watcher)
+        self.zygote = Zygote()
 
     def group(self, id: str) -> str:
         """Its cgroup, as every tree has it."""
@@ -97,6 +99,7 @@ class House:
         self.watcher.close()
         self.events.close()
         self.commands.close()
+        self.zygote.close()
         for entry in self.register.all():
             entry.end.cancel()
 

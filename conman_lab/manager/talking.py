@@ -107,7 +107,7 @@ class Talking:
         passed("exec: prepared")
         try:
             with span("manager exec", id=entry.id):
-                pid, viewer = launch_watched(options)
+                pid, viewer = launch_watched(options, zygote=house.zygote)
         except LaunchFailed as error:
             discard(directory)
             raise LaunchFailed(f"cannot exec in {container.name}: {error}") from error

@@ -22,6 +22,7 @@ exitfile.py  how it ended, whole or not at all
 and the manager's side:
 
 launch.py    start a shim, hear its report; and the launcher `Shim`
+zygote.py    a warm process that forks shims; warm.py, its manager's end
 kept.py      what has a shim, and the files that tell of it
 exec.py      a command more in a container: a shim with another verb
 viewer.py    look at it, and type

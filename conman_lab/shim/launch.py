@@ -25,6 +25,7 @@ from .exec import prepare
 from .kept import Kept
 from .protocol import SYNC_PIPE, Options, Report
 from .viewer import KIND, Viewer
+from .warm import Zygote
 
 BOOT = (
     "import sys; sys.path.append(sys.argv.pop(1)); "
@@ -34,23 +35,24 @@ OUR_SHIM = (sys.executable, "-I", "-S", "-c", BOOT, str(COURSE))
 
 
 @spanned("shim launch")
-def launch(options: Options, program: tuple[str, ...] = OUR_SHIM) -> int:
+def launch(
+    options: Options,
+    program: tuple[str, ...] = OUR_SHIM,
+    zygote: Zygote | None = None,
+) -> int:
     """Create the container under a new shim; return its pid, for `start` to wake.
 
+    The shim is a fork of `zygote`, or else a `program` that is started.
     An exec'd command does not wait, it runs at once.
     LaunchFailed in the runtime's words, or that the shim has died.
     """
     with open(options.file("shim.log"), "ab") as shim_log:
         ours, theirs = os.pipe()
         try:
-            subprocess.run(
-                [*program, *options.to_argv()],
-                env={**os.environ, SYNC_PIPE: str(theirs)},
-                pass_fds=[fd for fd in (theirs, options.viewer) if fd >= 0],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=shim_log,
-            )
+            if zygote:
+                zygote.fork(options, theirs, shim_log.fileno())
+            else:
+                _run(program, options, theirs, shim_log.fileno())
         except OSError as error:  # ENOENT, EACCES: a learner's own program
             os.close(ours)
             raise LaunchFailed(f"cannot start the shim: {error}") from error
@@ -62,8 +64,24 @@ def launch(options: Options, program: tuple[str, ...] = OUR_SHIM) -> int:
     return report.pid
 
 
+def _run(
+    program: tuple[str, ...], options: Options, sync_pipe: int, shim_log: int
+) -> None:
+    """Start [main], and wait until it has forked [shim]."""
+    subprocess.run(
+        [*program, *options.to_argv()],
+        env={**os.environ, SYNC_PIPE: str(sync_pipe)},
+        pass_fds=[fd for fd in (sync_pipe, options.viewer) if fd >= 0],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=shim_log,
+    )
+
+
 def launch_watched(
-    options: Options, program: tuple[str, ...] = OUR_SHIM
+    options: Options,
+    program: tuple[str, ...] = OUR_SHIM,
+    zygote: Zygote | None = None,
 ) -> tuple[int, Viewer]:
     """Launch it with a viewer that is there before the first byte is written.
 
@@ -73,7 +91,8 @@ def launch_watched(
     ours, theirs = socket.socketpair(socket.AF_UNIX, KIND)
     with theirs:
         try:
-            pid = launch(changed(options, viewer=theirs.fileno()), program)
+            watched = changed(options, viewer=theirs.fileno())
+            pid = launch(watched, program, zygote)
         except BaseException:
             ours.close()
             raise
