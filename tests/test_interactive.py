@@ -343,3 +343,17 @@ def test_our_terminal_is_as_it_was_however_it_ends(run, daemon, ending):
     assert after & termios.ICANON
     if daemon.process.poll() is not None:
         daemon.start()
+
+
+def test_it_is_so_after_an_exec_that_is_told_to_end(run, at, daemon):
+    """The command hears nothing of that: there is nobody who could be asked for it."""
+    run()
+    command = ("sh", "-c", "echo ready; exec sleep 600")
+    session = at("container", "exec", "-it", "it", "--", *command)
+    session.expect_exact("ready")
+    eventually(lambda: not settings(session)[3] & termios.ECHO)
+    os.kill(session.pid, signal.SIGTERM)
+    session.expect(pexpect.EOF)
+    assert settings(session)[3] & termios.ECHO
+    assert left(session) == 128 + signal.SIGTERM
+    assert daemon.client.status("it").status is Status.RUNNING
