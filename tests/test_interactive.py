@@ -224,6 +224,18 @@ def test_a_client_that_is_killed_leaves_all_others_as_they_were(run, at, daemon)
     assert daemon.client.status("it").status is Status.RUNNING
 
 
+def test_a_terminal_that_is_closed_ends_us_and_not_the_container(run, at, daemon):
+    """Its window was closed, or the line broke: SIGHUP, and EIO ever after."""
+    session = run()
+    session.ptyproc.fileobj.close()
+    session.closed = session.ptyproc.closed = True
+    assert session.wait() == 128 + signal.SIGHUP
+    again = at("container", "attach", "-i", "it")
+    again.send("\r")
+    again.expect_exact(PROMPT)
+    assert asked(again, "echo here") == ["here"]
+
+
 # --- without a terminal
 
 

@@ -13,7 +13,7 @@ import signal
 import termios
 import tty
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from conman_lab.errors import InvalidArgument
 
@@ -69,7 +69,8 @@ def raw(terminal: int) -> Iterator[None]:
         tty.setraw(terminal, termios.TCSADRAIN)
         yield
     finally:
-        termios.tcsetattr(terminal, termios.TCSADRAIN, before)
+        with suppress(termios.error):  # EIO: it is not there any more
+            termios.tcsetattr(terminal, termios.TCSADRAIN, before)
 
 
 @contextmanager

@@ -131,8 +131,8 @@ def leave(signum: int) -> None:
 
 
 def told(talk: Talk, container: str, status: int) -> int:
-    """Say how to come back; the status."""
-    if talk.detached:
+    """Say how to come back, unless our terminal has gone; the status."""
+    if talk.detached and status == 0:
         again = f"conmanctl container attach -i {container[:12]}"
         print(f"\ndetached, and it goes on; to come back: {again}", file=sys.stderr)
     return status
