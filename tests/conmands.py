@@ -33,14 +33,15 @@ class Daemon:
             "container-logs": self.home / "logs",
             "runtime-path": self._runtime.program,
             "runtime-root": self._runtime.root,
+            "streaming-addr": "127.0.0.1:0",
             "log": self.log,
         } | {name.replace("_", "-"): value for name, value in other.items()}
         return [*CONMAND, *(f"--{name}={value}" for name, value in flags.items())]
 
-    def start(self, **options):
+    def start(self, flags={}, **options):  # noqa: B006
         """Start it, and wait until it answers."""
         self._processes.append(
-            subprocess.Popen(self.command(), stderr=subprocess.PIPE, **options)
+            subprocess.Popen(self.command(**flags), stderr=subprocess.PIPE, **options)
         )
         eventually(self._answers, timeout=20)
         return self

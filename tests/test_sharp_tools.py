@@ -92,7 +92,7 @@ HEAVY = ("ipywidgets", "anywidget", "matplotlib")
 STORY = ("oci", "naive", "pitfalls", "shim", "manager")
 AT_THE_DOOR = {  # of the manager: what each of its rooms may import besides
     "manager/wire/*": {"google", "h2"},
-    "manager/conmand/*": {"grpclib", "h2"},
+    "manager/conmand/*": {"grpclib", "h2", "h11", "wsproto"},
     "manager/conmanctl/*": {"google"},
 }
 

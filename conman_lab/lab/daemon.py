@@ -76,5 +76,6 @@ def flags(home: Path) -> list[str]:
         f"--run-root={home}/run",
         f"--container-logs={home}/logs",
         f"--runtime-root={home}/runc",
+        "--streaming-addr=127.0.0.1:0",  # there may be many labs
         f"--log={home}/conmand.log",
     ]

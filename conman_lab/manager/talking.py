@@ -20,6 +20,7 @@ from conman_lab.spans import span
 from conman_lab.stream import Stream
 
 from .commands import KEEP, discard
+from .container import Container
 from .facts import identity
 from .house import House
 from .sessions import ViewerSession
@@ -33,12 +34,8 @@ class Talking:
 
     def attach(self, ref: str, stdin: bool = False) -> ViewerSession:
         """See what it writes from now on, and type.  WrongState: it has ended."""
-        entry = self._house.register.find(ref)
-        container = self._house.refresh(entry).may("attach to")
-        if stdin and not (container.stdin or container.terminal):
-            raise InvalidArgument(
-                f"{container.name} reads nothing: create it with stdin=True"
-            )
+        container = self.attachable(ref, stdin)
+        entry = self._house.register.find(container.id)
         try:
             viewer = Viewer.connect(self._house.store.directory(entry.id))
         except (FileNotFoundError, ConnectionRefusedError) as error:
@@ -47,6 +44,16 @@ class Talking:
                 f"cannot attach to {container.name}: its shim has died"
             ) from error
         return ViewerSession(entry.id, container.name, viewer, entry.end)
+
+    def attachable(self, ref: str, stdin: bool) -> Container:
+        """Return it, if it can be attached to.  InvalidArgument, NotFound, WrongState."""
+        entry = self._house.register.find(ref)
+        container = self._house.refresh(entry).may("attach to")
+        if stdin and not (container.stdin or container.terminal):
+            raise InvalidArgument(
+                f"{container.name} reads nothing: create it with stdin=True"
+            )
+        return container
 
     def exec(
         self,

@@ -4,7 +4,9 @@
     service    each call: who asks, what is asked, what went wrong
     unary      one question, one answer
     streams    logs and events, as they come
-    sessions   attach and exec
+    sessions   attach and exec, over gRPC
+    addresses  attach as conman has it: the address of a stream, with a token in it
+    streaming  the server behind these addresses; websocket is what it speaks
     threads    where a manager's calls block, so that nobody else waits
 
 It holds no container: their shims do.  It may end at any time, and begin again.

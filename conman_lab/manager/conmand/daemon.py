@@ -12,12 +12,16 @@ from conman_lab.identity import Identity
 from conman_lab.manager.manager import Manager
 from conman_lab.names import make_private
 
+from .desk import Desk
 from .journal import Journal
 from .links import Links
 from .listener import Inherited, Listener
 from .options import Options
 from .service import Service
+from .streaming import Streaming
 from .systemd import Notifier, activated
+from .threads import Threads
+from .waits import Ends
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
@@ -34,13 +38,22 @@ async def serve(options: Options, journal: Journal) -> None:
         listener = Listener(options.listen) if fd is None else Inherited(fd)
         stack.callback(listener.close)
         where = options.listen if fd is None else "the socket that was handed to us"
-        journal.say("ready", pid=os.getpid(), socket=where, root=options.lib_root)
-        await _until_a_signal(manager, listener, journal, notifier)
+        threads = Threads()
+        streaming = Streaming(options.streaming_addr, threads, journal)
+        desk = Desk(manager, threads, Ends(manager), streaming)
+        journal.say(
+            "ready",
+            pid=os.getpid(),
+            socket=where,
+            root=options.lib_root,
+            streaming=await streaming.start(),
+        )
+        await _until_a_signal(desk, listener, journal, notifier)
     journal.say("stopped", words="the containers go on")
 
 
 async def _until_a_signal(
-    manager: Manager,
+    desk: Desk,
     listener: Listener | Inherited,
     journal: Journal,
     notifier: Notifier,
@@ -49,8 +62,7 @@ async def _until_a_signal(
     stop = asyncio.Event()
     for signum in SIGNALS:
         asyncio.get_running_loop().add_signal_handler(signum, stop.set)
-    service = Service(manager, journal)
-    server = Server([service])
+    server = Server([Service(desk, journal)])
     await server.start(sock=listener.socket)
     notifier.say("READY=1")
     await stop.wait()
@@ -58,7 +70,8 @@ async def _until_a_signal(
     journal.say("stopping")
     server.close()
     await server.wait_closed()
-    await asyncio.to_thread(service.close)
+    await desk.streaming.close()
+    await asyncio.to_thread(desk.threads.close)
 
 
 def _note_ourselves(options: Options) -> None:

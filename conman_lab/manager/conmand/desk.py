@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from conman_lab.manager.manager import Manager
 
+from .streaming import Streaming
 from .threads import Threads
 from .waits import Ends
 
@@ -15,3 +16,4 @@ class Desk:
     manager: Manager
     threads: Threads
     ends: Ends
+    streaming: Streaming  # gives addresses

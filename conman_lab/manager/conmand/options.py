@@ -21,6 +21,8 @@ from conman_lab import places
 from conman_lab.errors import RuntimeMissing
 from conman_lab.oci import Runtime
 
+from .address import Address
+
 LIB_ROOT = Path("/var/lib/conman")
 RUNTIME_PATH = Path("/usr/bin/runc")  # conman's; Debian has it in /usr/sbin
 
@@ -33,7 +35,7 @@ class Options:
     lib_root: Path
     run_root: Path
     container_logs: Path
-    streaming_addr: str
+    streaming_addr: Address
     shimmy_path: Path | None
     runtime_path: Path
     runtime_root: Path
@@ -76,6 +78,13 @@ class Options:
         )
 
 
+def _address(words: str) -> Address:
+    try:
+        return Address.parse(words)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="conmand",
@@ -93,8 +102,9 @@ def _parser() -> argparse.ArgumentParser:
         parser.add_argument(short, long, type=Path, default=default, help=words)
     parser.add_argument(
         *("-S", "--streaming-addr"),
+        type=_address,
         default="127.0.0.1:8881",
-        help="taken and not served yet: attach and exec go over the socket",
+        help="where the addresses lead that Attach answers; port 0: a free one",
     )
     parser.add_argument(
         *("-s", "--shimmy-path"),

@@ -19,20 +19,24 @@ from grpclib.exceptions import ProtocolError
 from h2.exceptions import ProtocolError as H2Error
 
 from conman_lab.errors import LabError
-from conman_lab.manager.manager import Manager
 from conman_lab.manager.wire.failures import TRAILER, Code, code_of, cut, pack
 from conman_lab.manager.wire.schema import METHODS, Method
 
+from .addresses import attach
 from .desk import Desk
 from .journal import Journal
 from .receive import TooLarge, receive
 from .sessions import session
 from .streams import events, logs, wait
-from .threads import Threads
 from .unary import UNARY
-from .waits import Ends
 
-STREAMS = {"Logs": logs, "Events": events, "Session": session, "WaitContainer": wait}
+IN_THE_LOOP = {
+    "Logs": logs,
+    "Events": events,
+    "Session": session,
+    "WaitContainer": wait,
+    "Attach": attach,
+}
 CARDINALITY = {
     (False, False): Cardinality.UNARY_UNARY,
     (False, True): Cardinality.UNARY_STREAM,
@@ -44,9 +48,8 @@ CREDENTIALS = struct.Struct("3i")  # pid, uid, gid: struct ucred of unix(7)
 class Service:
     """The service `Conman`, as grpclib wants it."""
 
-    def __init__(self, manager: Manager, journal: Journal) -> None:
-        self._journal = journal
-        self._desk = Desk(manager, Threads(), Ends(manager))
+    def __init__(self, desk: Desk, journal: Journal) -> None:
+        self._desk, self._journal = desk, journal
 
     def __mapping__(self) -> dict[str, Handler]:
         return {
@@ -58,10 +61,6 @@ class Service:
             )
             for method in METHODS.values()
         }
-
-    def close(self) -> None:
-        """Wait for those that change something."""
-        self._desk.threads.close()
 
     async def _call(self, method: Method, stream: Any) -> None:
         """One call, from its first message to its line in the journal."""
@@ -86,8 +85,8 @@ class Service:
             self._journal.say("call", **told)
 
     async def _answer(self, method: Method, request: Any, stream: Any) -> None:
-        if method.name in STREAMS:
-            await STREAMS[method.name](self._desk, request, stream)
+        if method.name in IN_THE_LOOP:
+            await IN_THE_LOOP[method.name](self._desk, request, stream)
             return
         kind, answer = UNARY[method.name]
         ask = partial(answer, self._desk.manager, request)

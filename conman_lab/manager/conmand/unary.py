@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from conman_lab.errors import InvalidArgument, NotFound, NotPossible
+from conman_lab.errors import InvalidArgument, NotFound
 from conman_lab.manager.container import Container
 from conman_lab.manager.vocabulary import Containers, Source
 from conman_lab.manager.wire import convert
@@ -94,14 +94,6 @@ def status(manager: Containers, request: Any) -> Any:
     return reply(status=convert.state_of(it))
 
 
-def attach(manager: Containers, request: Any) -> Any:
-    """As conman has it: the address of a streaming server, which we have not yet."""
-    manager.status(request.container_id)
-    raise NotPossible(
-        "this daemon has no streaming server to give an address of: attach by Session"
-    )
-
-
 def inspect(manager: Containers, request: Any) -> Any:
     """All that is known, as JSON."""
     facts = json.dumps(manager.inspect(request.container_id))
@@ -183,7 +175,6 @@ UNARY: dict[str, tuple[Kind, Answer]] = {
     "RemoveContainer": (Kind.WAIT, remove),
     "ListContainers": (Kind.LOOK, list_all),
     "ContainerStatus": (Kind.LOOK, status),
-    "Attach": (Kind.LOOK, attach),
     "KillContainer": (Kind.CHANGE, kill),
     "PauseContainer": (Kind.CHANGE, partial(_simply, "PauseContainer", "pause")),
     "ResumeContainer": (Kind.CHANGE, partial(_simply, "ResumeContainer", "resume")),

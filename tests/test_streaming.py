@@ -1,0 +1,329 @@
+"""Attach by an address: real clients of WebSocket, a real daemon, real containers."""
+
+import json
+import socket
+import subprocess
+import sys
+from contextlib import contextmanager
+
+import pytest
+from eventually import eventually
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.sync.client import connect
+
+from conman_lab.errors import InvalidArgument, NotFound, NotPossible, WrongState
+from conman_lab.manager.conmand.tokens import Tokens, Wish
+from conman_lab.manager.wire.schema import METHODS
+
+V4, V5 = "v4.channel.k8s.io", "v5.channel.k8s.io"
+STDIN, STDOUT, STDERR, ERROR, RESIZE, CLOSE = 0, 1, 2, 3, 4, 255
+END_OF_STDIN = bytes([CLOSE, STDIN])
+SUCCESS = {"metadata": {}, "status": "Success"}
+
+
+@pytest.fixture
+def client(daemon):
+    """A client; at the end there is no container."""
+    client = daemon.start().client
+    yield client
+    for container in client.list():
+        client.remove(container.id, force=True)
+
+
+@pytest.fixture
+def running(client, bundle):
+    """A container that has been started: `running("cat", stdin=True)`."""
+
+    def give(*command, name="web", **wishes):
+        client.create(name, bundle("hello").rootfs, *command, **wishes)
+        return client.start(name)
+
+    return give
+
+
+def address(client, name="web", stdin=True, stdout=True, stderr=True):
+    """What Attach answers."""
+    wanted = {"stdin": stdin, "stdout": stdout, "stderr": stderr}
+    return client._channel.call(METHODS["Attach"], container_id=name, **wanted).url
+
+
+@contextmanager
+def attached(client, name="web", protocol=V5, **wanted):
+    """A WebSocket to it; what is written from now on will be seen."""
+    url = address(client, name, **wanted).replace("http:", "ws:")
+    with connect(url, subprotocols=[protocol], max_size=None) as line:
+        assert line.subprotocol == protocol
+        assert line.recv(10) == bytes([STDOUT])
+        yield line
+
+
+def all_of(line):
+    """What comes until the end, by channel."""
+    said = {STDOUT: bytearray(), STDERR: bytearray(), ERROR: bytearray()}
+    for message in line:  # until 1000, or it raises
+        said[message[0]] += message[1:]
+    return bytes(said[STDOUT]), bytes(said[STDERR]), json.loads(said[ERROR])
+
+
+def until(line, text):
+    """What comes on stdout, up to `text`."""
+    seen = b""
+    while text not in seen:
+        seen += line.recv(10)[1:]
+    return seen
+
+
+def asked(url, head="GET {} HTTP/1.1\r\nHost: x\r\n\r\n"):
+    """The status and the words that HTTP answers."""
+    host, _, path = url.removeprefix("http://").partition("/")
+    name, port = host.split(":")
+    with socket.create_connection((name, int(port)), timeout=15) as line:
+        line.sendall(head.replace("{}", f"/{path}").encode())
+        answer = b"".join(iter(lambda: line.recv(4096), b"")).decode()
+    return int(answer.split()[1]), answer.partition("\r\n\r\n")[2]
+
+
+def upgraded(url, *protocols):
+    """The status and the words that somebody is refused with who speaks WebSocket."""
+    where, offer = url.replace("http:", "ws:"), protocols or [V5]
+    with pytest.raises(InvalidStatus) as refused, connect(where, subprotocols=offer):
+        pass
+    response = refused.value.response
+    return response.status_code, response.body.decode()
+
+
+# --- what is said
+
+
+def test_cat_says_what_it_is_told_until_its_input_ends(client, running):
+    running("cat", stdin=True)
+    with attached(client) as line:
+        line.send(b"\0hello, ")
+        line.send(b"\0there")
+        line.send(END_OF_STDIN)
+        assert all_of(line) == (b"hello, there", b"", SUCCESS)
+
+
+def test_both_outputs_and_the_exit_come_to_the_end(client, running):
+    script = "read x; seq 100000; echo oops >&2; exit 9"
+    running("sh", "-c", script, stdin=True)
+    with attached(client, protocol=V4) as line:
+        line.send(b"\0go\n")
+        written, wrong, status = all_of(line)
+    assert written == b"".join(b"%d\n" % n for n in range(1, 100001))
+    assert wrong == b"oops\n"
+    assert (status["status"], status["reason"]) == ("Failure", "NonZeroExitCode")
+    assert status["details"]["causes"] == [{"reason": "ExitCode", "message": "9"}]
+
+
+def test_what_was_not_asked_for_does_not_come(client, running):
+    running("sh", "-c", "read x; echo a; echo b >&2", stdin=True)
+    with attached(client, stderr=False) as line:
+        line.send(b"\0\n")
+        assert all_of(line)[:2] == (b"a\n", b"")
+
+
+def test_a_terminal_has_the_size_that_was_sent(client, running):
+    running("sh", terminal=True, env={"PS1": "here# "})
+    with attached(client) as line:
+        line.send(bytes([RESIZE]) + b'{"Width":101,"Height":33}\n')
+        line.send(b"\0stty size; exit 7\n")
+        written, _, status = all_of(line)
+    assert b"33 101" in written
+    assert status["details"]["causes"][0]["message"] == "7"
+
+
+def test_if_stdin_stays_open_the_end_of_the_clients_ends_its_attach(client, running):
+    running("cat", stdin=True, stdin_once=False)
+    with attached(client) as line:
+        line.send(b"\0first")
+        until(line, b"first")
+        line.send(END_OF_STDIN)
+        assert all_of(line)[2] == SUCCESS
+    with attached(client) as line:
+        line.send(b"\0second")
+        until(line, b"second")
+
+
+def test_two_viewers_see_the_same(client, running):
+    running("cat", stdin=True)
+    with attached(client) as one, attached(client, stdin=False) as other:
+        other.send(b"\0not for me to say")
+        one.send(b"\0for all")
+        one.send(END_OF_STDIN)
+        assert all_of(one) == all_of(other) == (b"for all", b"", SUCCESS)
+
+
+def test_a_large_message_arrives_whole(client, running):
+    running("cat", stdin=True)
+    data = bytes(range(256)) * 40_000
+    with attached(client) as line:
+        until_sent = [
+            b"\0" + data[at : at + 500_000] for at in range(0, len(data), 500_000)
+        ]
+        for message in until_sent:
+            line.send(message)
+        line.send(END_OF_STDIN)
+        assert all_of(line)[0] == data
+
+
+def test_pings_are_answered_while_the_container_does_not_read(client, running):
+    running("sleep", "1000", stdin=True)
+    with attached(client) as line:
+        line.send(b"\0" + bytes(500_000))  # a pipe holds 64 KiB
+        assert line.ping().wait(10)
+
+
+# --- who goes
+
+
+VIEWER = """
+import sys
+from websockets.sync.client import connect
+with connect(sys.argv[1], subprotocols=[sys.argv[2]], ping_interval=None) as line:
+    print(line.recv()[0], flush=True)
+    while True:
+        line.send(bytes(100_000))
+"""
+
+
+def test_a_client_that_is_killed_leaves_nothing(client, daemon, running):
+    """Its container reads nothing: so nobody reads from the client either."""
+    running("sleep", "1000", stdin=True, stdin_once=False)
+    with attached(client):
+        pass
+    eventually(lambda: daemon.journal(what="stream"))
+    before = daemon.threads(), daemon.descriptors()
+    url = address(client).replace("http:", "ws:")
+    viewer = subprocess.Popen(
+        [sys.executable, "-c", VIEWER, url, V5], stdout=subprocess.PIPE
+    )
+    try:
+        assert viewer.stdout.readline() == b"1\n"
+        eventually(lambda: _is_stuck(viewer.pid))
+    finally:
+        viewer.kill()
+        viewer.communicate(timeout=10)
+    eventually(lambda: len(daemon.journal(what="stream")) == 2, timeout=20)
+    eventually(lambda: (daemon.threads(), daemon.descriptors()) <= before)
+    assert client.status("web").status == "RUNNING"
+
+
+def _is_stuck(pid):
+    """It waits in send(2), which takes no more."""
+    with open(f"/proc/{pid}/wchan") as where:
+        return "wait_woken" in (found := where.read()) or "sk_stream" in found
+
+
+def test_the_daemon_stops_with_viewers_and_the_container_stays(client, daemon, running):
+    pid = running("cat", stdin=True).pid
+    with attached(client) as line:
+        assert daemon.stop() == 0
+        with pytest.raises(ConnectionClosed):
+            line.recv(10)
+    daemon.start()
+    assert daemon.client.status("web").pid == pid
+
+
+# --- who is refused
+
+
+def test_a_token_is_good_for_a_minute():
+    now = [1000.0]
+    tokens = Tokens(lambda: now[0])
+    wish = Wish("attach", "web", lambda: None, stdin=False, streams=frozenset())
+    early, late = tokens.give(wish), tokens.give(wish)
+    now[0] += 59
+    assert tokens.redeem("attach", early) is wish
+    third = tokens.give(wish)
+    now[0] += 2
+    with pytest.raises(NotFound, match="good once, and for 60 seconds"):
+        tokens.redeem("attach", late)
+    assert tokens.redeem("attach", third) is wish
+
+
+def test_an_address_is_good_once(client, running):
+    running("cat", stdin=True)
+    url = address(client)
+    with connect(url.replace("http:", "ws:"), subprotocols=[V5]):
+        status, words = upgraded(url)
+    assert status == 404
+    assert "nothing to attach here: an address is good once" in words
+    assert upgraded(url.rpartition("/")[0] + "/guess")[0] == 404
+    assert upgraded(address(client).replace("/attach/", "/exec/"))[0] == 404
+
+
+def test_what_is_no_upgrade_is_refused_in_words_and_costs_no_address(client, running):
+    running("cat", stdin=True)
+    url = address(client)
+    status, words = asked(url)
+    assert (status, "ask with Upgrade: websocket" in words) == (400, True)
+    assert asked(url, "what is this?\r\n\r\n")[0] == 400
+    assert (
+        asked(url, f"GET {{}} HTTP/1.1\r\nHost: x\r\nX: {'y' * 20_000}\r\n\r\n")[0]
+        == 400
+    )
+    half = "GET {} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+    assert asked(url, half) == (
+        400,
+        "no WebSocket: Missing header, 'Sec-WebSocket-Version'\n",
+    )
+    status, words = upgraded(url, "chat")
+    assert (status, "offer v5.channel.k8s.io or" in words) == (400, True)
+    with connect(url.replace("http:", "ws:"), subprotocols=[V5]):
+        pass
+
+
+def test_one_that_has_ended_since_is_told(client, running):
+    running("cat", stdin=True)
+    url = address(client)
+    client.stop("web", 0)
+    status, words = upgraded(url)
+    assert (status, "cannot attach to web, it is EXITED" in words) == (409, True)
+
+
+def test_what_cannot_be_attached_to_has_no_address(client, running):
+    running("sleep", "1000")
+    with pytest.raises(InvalidArgument, match="web reads nothing"):
+        address(client)
+    with pytest.raises(InvalidArgument, match="attach to what of web"):
+        address(client, stdin=False, stdout=False, stderr=False)
+    with pytest.raises(NotFound):
+        address(client, "nobody")
+    client.stop("web", 0)
+    with pytest.raises(WrongState):
+        address(client, stdin=False)
+
+
+def test_no_token_is_in_the_log(client, daemon, running):
+    running("cat", stdin=True)
+    tokens = [address(client).rpartition("/")[2] for _ in range(4)]
+    url = address(client).rpartition("/")[0]
+    with connect(f"{url}/{tokens[0]}".replace("http:", "ws:"), subprotocols=[V5]):
+        upgraded(f"{url}/{tokens[0]}")
+        asked(f"{url}/{tokens[1]}")
+        asked(f"{url}/{tokens[2]}", "GET {} HTTP/9\r\n\r\n")
+    eventually(lambda: len(daemon.journal(what="stream")) == 4)
+    log = daemon.log.read_text()
+    assert [token for token in tokens if token in log] == []
+
+
+def test_a_port_that_is_taken_costs_the_addresses_alone(daemon, bundle):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        where = f"127.0.0.1:{taken.getsockname()[1]}"
+        daemon.start({"streaming_addr": where})
+        client = daemon.client
+        client.create("web", bundle("sleeper"))
+        client.start("web")
+        with pytest.raises(NotPossible, match=f"{where} could not be listened at"):
+            address(client, stdin=False)
+        assert daemon.journal(what="no streaming")[0]["at"] == where
+        client.remove("web", force=True)
+
+
+def test_an_address_that_is_none_is_refused(daemon):
+    done = subprocess.run(
+        daemon.command(streaming_addr="8881"), capture_output=True, text=True
+    )
+    assert done.returncode == 2
+    assert "'8881' is no HOST:PORT, as 127.0.0.1:8881 is" in done.stderr
