@@ -9,7 +9,8 @@ nothing that only a real run would have made; if it does, it says so.
     notebooks/traces/05-shim.json   {name: trace}, the traces by their names in there
 
 Imports and definitions of the notebook are executed, too, and its traces are there under
-their names: `t.table()` and `swimlane(t)` are the learner's to try.
+their names: `t.table()` and `swimlane(t)` are the learner's to try.  And where a cell has
+shown a live picture of a trace, it is drawn from the trace, so that it can be moved.
 """
 
 import ast
@@ -52,10 +53,16 @@ class Replay:
 
     def instead(self, source: str, known: Iterable[str]) -> str:
         """The source of what is done in place of a cell, where `known` are names."""
-        if self.outputs(source) is not None:
+        if self.outputs(source) is not None and not self._moves(source, known):
             return f"__replay__.show({source!r})\n{_harmless(source)}"
         missing = sorted(_wanted(source) - {*known, *dir(builtins)})
         return f"print({MISSING.format(missing[0])!r})\n" if missing else source
+
+    def _moves(self, source: str, known: Iterable[str]) -> bool:
+        """A live picture of a trace can be drawn from the trace, and then it moves."""
+        wanted = _wanted(source)
+        of_traces = bool(wanted & self.traces.keys()) and wanted <= {*known}
+        return ".live()" in source and of_traces
 
     def show(self, source: str, publish: Callable[..., object]) -> None:
         """Publish the outputs of a cell, one after the other."""
