@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from conman_lab import places
-from conman_lab.lab.doctor import PROBES
+from conman_lab.lab.doctor import INSTEAD, PROBES
 from conman_lab.oci import Runtime, cgroups, rootfs
 from conman_lab.oci.runtime import CRUN_ON_HYBRID
 
@@ -106,6 +106,13 @@ def test_root_by_sudo_is_told_by_whom(monkeypatch):
 def test_no_runc_is_missing_and_so_is_the_container():
     found = check(*OTHER_MOUNTS, first=hide(Runtime.find("runc").program))
     assert found["runc"]["level"] == found["container"]["level"] == "missing"
+
+
+def test_who_has_no_container_is_told_of_the_replay():
+    hidden = f'{hide(Runtime.find("runc").program)}; exec "$@"'
+    command = [*OTHER_MOUNTS, "sh", "-c", hidden, "sh", *CHECK]
+    said = subprocess.run(command, capture_output=True, text=True).stdout
+    assert said.splitlines()[-1].startswith(f"missing: runc, container; {INSTEAD}")
 
 
 def test_crun_is_told_why_it_cannot_work_on_a_hybrid_machine():

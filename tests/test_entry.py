@@ -24,6 +24,7 @@ LOCKS = ("requirements.lock", "requirements-test.lock")
 BESIDE_IT = ("lab", "pyproject.toml", "README.md", "LICENSE", *LOCKS)
 TOOLS = "sh cat cmp dirname env grep head id rm sed sleep uname".split()
 NOBODY = 65534
+BUSYBOXES = "/bin/busybox /sbin/busybox /bin/busybox.static /usr/bin/busybox-static"
 
 
 @pytest.fixture
@@ -155,6 +156,7 @@ def test_without_root_or_sudo_it_says_how_to_become_root(checkout, programs):
     status, said = say(checkout, "clean", env=programs(), user=NOBODY)
     assert status == 1
     assert "this takes root, and there is no sudo: start ./lab as root" in said
+    assert "Without root there is a replay: CONMAN_LAB_MODE=replay ./lab" in said
 
 
 @pytest.mark.needs_root
@@ -183,6 +185,26 @@ def test_the_next_time_takes_neither_network_nor_time():
     done = subprocess.run(command, capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (0, "")
     assert done.stderr == "lab: all is in place; now ./lab opens the notebooks\n"
+
+
+@pytest.mark.needs_root
+@pytest.mark.needs_runc
+def test_a_replay_asks_for_no_runtime(checkout, programs):
+    """There is none, and neither a busybox nor a network."""
+    hide = f"""
+        for it in {shutil.which("runc")} {BUSYBOXES}; do
+            [ ! -e $it ] || /bin/mount --bind /dev/null $it
+        done
+        exec "$@"
+    """
+    around = ["/usr/bin/unshare", "-mn", "/bin/sh", "-c", hide, "sh"]
+    env = {**programs(), "PIP_RETRIES": "0", "PIP_CONFIG_FILE": os.devnull}
+    real = say(checkout, "setup", env=env, around=around)
+    assert "install it, and start again: runc busybox-static" in real[1]
+    replayed = say(
+        checkout, "setup", env={**env, "CONMAN_LAB_MODE": "replay"}, around=around
+    )
+    assert "This takes a network, the first time only" in replayed[1]
 
 
 def in_place():
@@ -289,6 +311,20 @@ def test_a_user_s_kernel_is_root_s_and_root_s_needs_no_sudo():
     assert theirs["argv"][:4] == ["sudo", "-n", "-E", "-H"]
     assert theirs["interrupt_mode"] == "message"
     assert roots["argv"][0] == sys.executable
+
+
+@pytest.mark.needs_root
+def test_a_replay_s_kernel_is_the_user_s_own(tmp_path):
+    tmp_path.chmod(0o777)
+    program = (
+        "import sys; from pathlib import Path; from conman_lab.lab import kernelspec; "
+        "kernelspec.install(Path(sys.argv[1]))"
+    )
+    command = [*A_USER, sys.executable, "-c", program, tmp_path / "share"]
+    env = {**os.environ, "CONMAN_LAB_MODE": "replay"}
+    subprocess.run(command, env=env, check=True)
+    written = tmp_path / "share" / "kernels" / "python3" / "kernel.json"
+    assert json.loads(written.read_text()) == kernelspec.kernelspec(True)
 
 
 @pytest.mark.needs_root

@@ -303,6 +303,14 @@ def test_the_committed_text_is_json_with_a_newline_at_its_end(frozen):
     assert not text.endswith("\n\n")
 
 
+def test_a_replay_freezes_nothing(frozen, capsys, monkeypatch):
+    monkeypatch.setenv("CONMAN_LAB_MODE", "replay")
+    before = frozen.read_bytes()
+    assert cli.main(["freeze", str(frozen)]) == 1
+    assert "a freeze takes a real run: unset CONMAN_LAB_MODE" in capsys.readouterr().err
+    assert frozen.read_bytes() == before
+
+
 # --- traces
 
 RECORDS = """

@@ -6,7 +6,7 @@ workspace.py  Lab: one notebook's home, its runtime, its bundles, its end
 lock.py       one kernel at a time
 started.py    processes that cannot run before they are noted
 predict.py    a guess beside the fact
-replay.py     the Lab of CONMAN_LAB_MODE=replay
+mode.py       CONMAN_LAB_MODE=replay: nothing is started; replay.py: the Lab of that
 registry.py   what there is of a lab, read from disk and kernel
 clean.py      removes exactly that
 bundles.py    the course's bundles, with their root file systems
@@ -16,10 +16,11 @@ doctor.py     looks at the machine: machine.py, ingredients.py; diagnosis.py has
 jupyterlab.py opens the notebooks; kernelspec.py, kernel.py: as root, whoever we are
 """
 
-import os
 from typing import TYPE_CHECKING
 
-if not TYPE_CHECKING and os.environ.get("CONMAN_LAB_MODE") == "replay":
+from .mode import replaying
+
+if not TYPE_CHECKING and replaying():
     from .replay import ReplayLab as Lab
 else:
     from .workspace import Lab

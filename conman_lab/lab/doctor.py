@@ -17,6 +17,11 @@ from conman_lab.oci.runtime import CRUN_ON_HYBRID
 from . import ingredients, machine
 from .diagnosis import Fact, Level, missing, ok, takes_root, trial, version, warning
 
+INSTEAD = (
+    "CONMAN_LAB_MODE=replay ./lab opens the notebooks here as well, "
+    "and they show what they have shown elsewhere"
+)
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """`conman-lab check [--json]`."""
@@ -36,7 +41,9 @@ def run(args: argparse.Namespace) -> int:
         print(json.dumps({"ok": not absent, "facts": listed}, indent=2))
     else:
         print(
-            f"missing: {', '.join(absent)}" if absent else "all that is needed is here"
+            f"missing: {', '.join(absent)}; {INSTEAD}"
+            if absent
+            else "all that is needed is here"
         )
     return 1 if absent else 0
 

@@ -24,6 +24,7 @@ from nbformat import NotebookNode
 
 from conman_lab.observe import reference
 
+from .mode import check_real
 from .runner import add_notebooks, chosen, execute_with_progress, read
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -51,6 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Freeze them; 1 if `--check` finds a difference."""
+    check_real("a freeze")
     differing = 0
     for notebook in chosen(args.notebooks):
         for path, frozen in freeze(notebook, args.fresh).items():

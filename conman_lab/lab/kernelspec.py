@@ -8,7 +8,8 @@ The server and the notebooks are the user's, and only the kernel is root's, by s
 
 A user cannot signal root's process, so the interrupt button sends a message instead.
 The name is that of ipykernel's own, python3, which the committed notebooks ask for; it
-is found before that one because its directory is named in JUPYTER_PATH.
+is found before that one because its directory is named in JUPYTER_PATH.  A replay starts
+nothing, so its kernels are the user's own.
 https://jupyter-client.readthedocs.io/en/stable/kernels.html
 """
 
@@ -20,6 +21,8 @@ from pathlib import Path
 from conman_lab.errors import NotPossible
 from conman_lab.files import write_atomically
 
+from .mode import replaying
+
 SHARE = Path(sys.prefix, "share", "conman-lab")
 AS_ROOT = ("sudo", "-n", "-E", "-H")
 QUIET = "--Application.log_level=ERROR"  # or each kernel warns that it speaks TCP
@@ -28,7 +31,8 @@ QUIET = "--Application.log_level=ERROR"  # or each kernel warns that it speaks T
 def install(share: Path = SHARE) -> Path:
     """Write it; return the directory for JUPYTER_PATH.  NotPossible: it is another's."""
     directory = share / "kernels" / "python3"
-    text = json.dumps(kernelspec(os.geteuid() == 0), indent=2) + "\n"
+    as_we_are = os.geteuid() == 0 or replaying()
+    text = json.dumps(kernelspec(as_we_are), indent=2) + "\n"
     try:
         directory.mkdir(parents=True, exist_ok=True)
         write_atomically(directory / "kernel.json", text.encode())
@@ -40,12 +44,12 @@ def install(share: Path = SHARE) -> Path:
     return share
 
 
-def kernelspec(we_are_root: bool) -> dict[str, object]:
-    """What a kernel.json says."""
-    kernel = "ipykernel_launcher" if we_are_root else "conman_lab.lab.kernel"
+def kernelspec(as_we_are: bool) -> dict[str, object]:
+    """What a kernel.json says, of a kernel that is as we are or is root's."""
+    kernel = "ipykernel_launcher" if as_we_are else "conman_lab.lab.kernel"
     python = [sys.executable, "-P", "-m", kernel, "-f", "{connection_file}", QUIET]
     return {
-        "argv": [*(() if we_are_root else AS_ROOT), *python],
+        "argv": [*(() if as_we_are else AS_ROOT), *python],
         "display_name": "Python 3 (ipykernel)",
         "language": "python",
         "interrupt_mode": "message",

@@ -28,6 +28,7 @@ from conman_lab.identity import Identity
 
 from .clean import clean
 from .lock import LabTaken, Lock, holder
+from .mode import replaying
 from .progress import Progress
 from .registry import registries
 
@@ -162,6 +163,8 @@ class Execution:
 
     def _clean_up(self) -> None:
         """Clean the labs that the kernel has left open."""
+        if replaying():
+            return
         for registry in registries():
             if self._kernel and holder(registry.home) == self._kernel:
                 with suppress(LabTaken):  # it does not end; the next Lab will do it
