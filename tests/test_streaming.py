@@ -4,14 +4,17 @@ import json
 import socket
 import subprocess
 import sys
+import zlib
 from contextlib import contextmanager
 
 import pytest
 from eventually import eventually
+from spdy_client import UPGRADE, SpdyClient
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
 from conman_lab.errors import InvalidArgument, NotFound, NotPossible, WrongState
+from conman_lab.manager.conmand.spdy import DICTIONARY
 from conman_lab.manager.conmand.tokens import Tokens, Wish
 from conman_lab.manager.wire.schema import METHODS
 
@@ -172,6 +175,91 @@ def test_pings_are_answered_while_the_container_does_not_read(client, running):
     with attached(client) as line:
         line.send(b"\0" + bytes(500_000))  # a pipe holds 64 KiB
         assert line.ping().wait(10)
+
+
+# --- the same over SPDY
+
+
+def test_its_dictionary_is_everybodys():
+    """The checksum that every SPDY/3 stream begins with, draft 3, 2.6.10.1."""
+    assert (len(DICTIONARY), zlib.adler32(DICTIONARY)) == (1423, 0xE3C6A7C2)
+
+
+@pytest.fixture
+def spdy(client):
+    """A client of SPDY: `spdy("error", "stdin", stderr=False)`."""
+    clients = []
+
+    def give(*types, **wanted):
+        clients.append(SpdyClient(address(client, **wanted), *types))
+        return clients[-1]
+
+    yield give
+    for it in clients:
+        it.close()
+
+
+def test_over_spdy_cat_says_what_it_is_told(running, spdy):
+    running("cat", stdin=True)
+    line = spdy("error", "stdin", "stdout", "stderr")
+    assert line.answer.startswith("HTTP/1.1 101 ")
+    assert "X-Stream-Protocol-Version: v4.channel.k8s.io\r\n" in line.answer
+    assert [*line.replies()] == [1, 3, 5, 7]
+    data = bytes(range(256)) * 4000
+    line.send("stdin", data)
+    line.send("stdin", b"", ends=True)
+    said, ended = line.all()
+    assert said.pop("stdout") == data
+    assert json.loads(said.pop("error")) == SUCCESS
+    assert said == {"stdin": b"", "stderr": b""}
+    assert ended == {"stdout", "stderr", "error"}
+
+
+def test_over_spdy_a_terminal_has_a_size_and_an_exit(running, spdy):
+    running("sh", terminal=True, env={"PS1": "here# "})
+    line = spdy("error", "stdin", "stdout", "resize")
+    line.send("resize", b'{"Width":101,')
+    line.send("resize", b'"Height":33}')
+    line.send("stdin", b"stty size; exit 7\n")
+    said, _ = line.all()
+    assert b"33 101" in said["stdout"]
+    assert json.loads(said["error"])["details"]["causes"][0]["message"] == "7"
+
+
+def test_over_spdy_pings_come_back_and_strange_streams_are_refused(running, spdy):
+    running("cat", stdin=True)
+    line = spdy("error", "stdin", "stdout", "stderr", "strange")
+    for _ in range(4):
+        assert line.read()[0] == 2
+    assert line.read() == (3, 9, False, (3).to_bytes(4))
+    line.ping(11)
+    assert line.read() == (6, 11, False, b"")
+
+
+def test_over_spdy_what_is_broken_ends(daemon, running, spdy):
+    running("cat", stdin=True)
+    line = spdy("error", "stdin", "stdout", "stderr")
+    line._socket.sendall(bytes.fromhex("8002 0006 00000004 00000001"))  # SPDY/2
+    eventually(lambda: daemon.journal(error="a frame of another version"))
+    other = spdy("error")
+    other._control(1, bytes(10) + b"no zlib")
+    eventually(
+        lambda: [
+            it
+            for it in daemon.journal(what="stream")
+            if "headers: Error" in it["error"]
+        ]
+    )
+
+
+def test_over_spdy_another_version_is_refused(client, running):
+    running("cat", stdin=True)
+    head = UPGRADE.replace("v4.channel", "v1.channel").replace("v5.channel", "channel")
+    status, words = asked(address(client), head)
+    assert (status, words) == (
+        403,
+        "X-Stream-Protocol-Version: offer v4.channel.k8s.io\n",
+    )
 
 
 # --- who goes

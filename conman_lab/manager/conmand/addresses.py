@@ -33,5 +33,6 @@ def _wish(manager: Any, request: Any) -> Wish:
         partial(manager.attach, container.id, stdin=request.stdin),
         request.stdin,
         streams,
+        terminal=container.terminal,
         ends_with_input=not (container.stdin_once or container.terminal),
     )

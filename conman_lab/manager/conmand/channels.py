@@ -34,7 +34,7 @@ SIZE = range(1, 1 << 16)  # struct winsize, ioctl_tty(2)
 
 
 class Line(Protocol):
-    """A client, and the protocol that it speaks.  ConnectionError: it has gone."""
+    """An accepted client, and the protocol that it speaks.  ConnectionError: it has gone."""
 
     def hear(self) -> AsyncIterator[tuple[Channel, bytes | None]]:
         """Stdin and sizes; None: stdin is at its end.  No more of it: it has gone."""

@@ -24,13 +24,14 @@ from .departures import Departures
 from .head import Head, Refused, read_head
 from .journal import Journal
 from .opened import Opened
+from .spdy_streams import SpdyStreams
 from .talk import Talk
 from .threads import Kind, Threads
 from .tokens import Tokens, Wish
 from .websocket import WebSocket
 
 LINGER = 5.0  # seconds that a client has for hanging up, when all is said
-LINES = {"websocket": WebSocket}
+LINES: dict[str, Any] = {"websocket": WebSocket, "spdy/3.1": SpdyStreams}
 
 
 class Streaming:
@@ -86,8 +87,8 @@ class Streaming:
         try:
             await self._serve(reader, writer, told)
             await _linger(reader, writer)
-        except (ConnectionError, EOFError):
-            told.setdefault("error", "the client went")
+        except (ConnectionError, EOFError) as error:
+            told.setdefault("error", str(error) or "the client went")
         except asyncio.CancelledError:
             told.setdefault("error", "we hung up")
             raise
@@ -122,7 +123,7 @@ class Streaming:
             writer.write(refused.answer())
             return
         try:
-            await line.accept()
+            await line.accept(wish)
             await Talk(line, wish, opened).run()
         finally:
             opened.hang_up()

@@ -26,6 +26,7 @@ class Wish:
     open: Callable[[], ViewerSession]  # blocks
     stdin: bool
     streams: frozenset[Stream]
+    terminal: bool = False
     ends_with_input: bool = False  # its stdin stays open, so only the client can end
 
 

@@ -26,6 +26,7 @@ from wsproto.utilities import LocalProtocolError, RemoteProtocolError
 
 from .channels import Channel
 from .head import Head, Refused
+from .tokens import Wish
 
 V5 = "v5.channel.k8s.io"
 PROTOCOLS = (V5, "v4.channel.k8s.io")  # the better one first
@@ -44,7 +45,7 @@ class WebSocket:
         self._protocol = _choose(_offered(self._frames, head))
         self._channel: int | None = None  # of the message that has begun
 
-    async def accept(self) -> None:
+    async def accept(self, wish: Wish) -> None:
         """Say yes."""
         await self._send(AcceptConnection(subprotocol=self._protocol))
         if self._rest:
