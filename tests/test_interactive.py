@@ -142,6 +142,23 @@ def test_exec_has_a_terminal_too(run, at, daemon):
     assert daemon.client.status("it").status is Status.RUNNING
 
 
+def test_a_command_that_ends_with_its_container_says_so(run, at, daemon):
+    run()
+    command = ("sh", "-c", "echo ready; exec sleep 600")
+    session = at("container", "exec", "it", "--", *command)
+    session.expect_exact("ready")
+    daemon.client.kill("it", signal.SIGKILL)
+    session.expect_exact("it has ended, and this command with it")
+    assert left(session) == 128 + signal.SIGKILL
+
+
+def test_a_command_that_is_killed_alone_says_nothing(run, at):
+    run()
+    session = at("container", "exec", "it", "--", "sh", "-c", "kill -9 $$")
+    assert left(session) == 128 + signal.SIGKILL
+    assert "ended" not in session.before
+
+
 def test_a_flood_can_be_interrupted(run):
     session = run()
     session.send("yes\r")

@@ -9,6 +9,7 @@ Without a terminal it is bytes in, bytes out, and an exit status.
 """
 
 import os
+import signal
 import sys
 from argparse import Namespace
 from contextlib import suppress
@@ -16,13 +17,15 @@ from functools import partial
 from pathlib import Path
 from threading import Thread
 
-from conman_lab.errors import InvalidArgument, LabError
+from conman_lab.errors import Deadline, InvalidArgument, LabError
 from conman_lab.manager.client import Client
 
 from .keyboard import size
 from .talk import STDIN, STDOUT, Talk
 from .verbs import environment
 from .watching import FDS, write_all
+
+SOON = 0.5  # seconds in which a container's end is told after that of what was in it
 
 
 def run(args: Namespace) -> int:
@@ -98,7 +101,8 @@ def execute(args: Namespace) -> int:
             columns=columns,
         )
         with command as session:
-            return Talk(session, args, args.tty, leave).status()
+            status = Talk(session, args, args.tty, leave).status()
+        return outlived(client, args.container, status)
 
 
 def check(args: Namespace, verb: str) -> None:
@@ -123,6 +127,20 @@ def kill(client: Client, container: str, signum: int) -> None:
     """Whoever sends us a signal means the container."""
     with suppress(LabError):  # it has ended
         client.kill(container, signum)
+
+
+def outlived(client: Client, container: str, status: int) -> int:
+    """Say whether it has ended with its container, which ends all that is in it."""
+    if status != 128 + signal.SIGKILL:
+        return status
+    try:
+        client.wait(container, SOON)
+    except Deadline:
+        return status  # it lives: somebody has killed the command alone
+    except LabError:
+        pass  # it was removed, or how it ended is lost
+    print(f"{container} has ended, and this command with it", file=sys.stderr)
+    return status
 
 
 def leave(signum: int) -> None:
