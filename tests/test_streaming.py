@@ -157,6 +157,16 @@ def test_two_viewers_see_the_same(client, running):
         assert all_of(one) == all_of(other) == (b"for all", b"", SUCCESS)
 
 
+def test_one_who_does_not_read_keeps_nothing_from_the_other(client, running):
+    script = "read x; head -c 20000000 /dev/zero"
+    running("sh", "-c", script, stdin=True)
+    with attached(client, stdin=False) as slow, attached(client) as line:
+        line.send(b"\0\n")
+        written, _, status = all_of(line)
+        slow.socket.close()  # it would wait for a word that is behind the rest
+    assert (len(written), status) == (20_000_000, SUCCESS)
+
+
 def test_a_large_message_arrives_whole(client, running):
     running("cat", stdin=True)
     data = bytes(range(256)) * 40_000

@@ -20,7 +20,10 @@ async def attach(desk: Desk, request: Any, out: Any) -> None:
 
 
 def _wish(manager: Any, request: Any) -> Wish:
-    """What is asked for.  InvalidArgument, NotFound, WrongState."""
+    """What is asked for; `tty` is not looked at: the container knows whether it has one.
+
+    InvalidArgument, NotFound, WrongState.
+    """
     container = manager.attachable(request.container_id, request.stdin)
     wanted = {Stream.STDOUT: request.stdout, Stream.STDERR: request.stderr}
     streams = frozenset(stream for stream, is_wanted in wanted.items() if is_wanted)

@@ -11,7 +11,6 @@ looked after, and of two daemons of one machine the second would not begin.
 """
 
 import asyncio
-import socket
 import time
 from contextlib import suppress
 from http import HTTPStatus
@@ -20,7 +19,6 @@ from typing import Any
 from conman_lab.errors import InvalidArgument, LabError, NotFound, NotPossible
 
 from .address import Address
-from .departures import Departures
 from .head import Head, Refused, read_head
 from .journal import Journal
 from .opened import Opened
@@ -42,7 +40,6 @@ class Streaming:
         self._tokens = Tokens()
         self._server: asyncio.Server | None = None
         self._clients: set[asyncio.Task[None]] = set()
-        self._departures = Departures()
 
     async def start(self) -> str:
         """Listen; where, in words."""
@@ -71,17 +68,14 @@ class Streaming:
         for client in self._clients:
             client.cancel()
         await asyncio.gather(*self._clients, return_exceptions=True)
-        self._departures.close()
 
     async def _welcome(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         """One client, from its connection to its line in the journal."""
-        client = writer.get_extra_info("socket")
-        writer.transport.set_write_buffer_limits(
-            0
-        )  # drain: until the kernel has it all
-        self._note(client)
+        self._note(asyncio.current_task())
+        # From now on `drain` means that the kernel has all of it.
+        writer.transport.set_write_buffer_limits(0)
         began_at = time.monotonic()
         told: dict[str, Any] = {}
         try:
@@ -93,18 +87,15 @@ class Streaming:
             told.setdefault("error", "we hung up")
             raise
         finally:
-            self._departures.forget(client)
             writer.transport.abort()
             told["seconds"] = round(time.monotonic() - began_at, 6)
             self._journal.say("stream", **told)
 
-    def _note(self, client: socket.socket) -> None:
-        """The task that serves it ends when it has gone, or when we stop."""
-        us = asyncio.current_task()
+    def _note(self, us: "asyncio.Task[None] | None") -> None:
+        """One more whom `close` has to end; a server of asyncio's keeps no list."""
         assert us
         self._clients.add(us)
         us.add_done_callback(self._clients.discard)
-        self._departures.watch(client, us.cancel)
 
     async def _serve(
         self,

@@ -3,6 +3,10 @@
 hear   what is typed, into the inbox; the sizes of windows.  Over: the client went
 type   from the inbox to the container; over, if its stdin stays open after that
 look   what the container writes, to the client; over: it has ended
+ping   now and then; over: nobody is there
+
+A killed client's FIN comes after all that it has sent, and while the inbox is full nobody
+reads that.  But to a ping its kernel answers RST, and the next one finds that out.
 """
 
 import asyncio
