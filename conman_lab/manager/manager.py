@@ -133,7 +133,7 @@ class Manager(Looking, Talking):
     def remove(self, ref: str, force: bool = False) -> None:
         """Leave nothing of it; `force`: even if it runs."""
         entry = self._house.register.find(ref)
-        if force:  # somebody may hold it, and wait for its end
+        if force and not entry.over:  # somebody may hold it, and wait for its end
             kill_all(self._house, entry)
         with self._house.holding(entry.id):
             container = entry.container
