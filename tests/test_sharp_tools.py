@@ -56,6 +56,7 @@ TOOLS = (
             "lab/workspace.py",  # catches a time-out of those
             "lab/diagnosis.py",  # the doctor believes what it has tried
             "lab/benches/cat.py",  # starts the reference, cat(1)
+            "lab/benches/peers.py",  # starts other people's engines
             "lab/runner.py",  # a notebook's kernel is a process of its own
             "exercises/*",  # what a learner may write
         ),

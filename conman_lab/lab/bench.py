@@ -4,7 +4,7 @@ The rooms of it are in benches/.
 """
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from conman_lab.views import plots
@@ -19,12 +19,12 @@ from .benches import (
     scale,
     watched,
 )
+from .benches.beside import BenchLab
 from .benches.contestants import Sizes
 from .benches.measure import Discipline, Figure, measure
 from .progress import Progress
-from .workspace import Lab
 
-BENCHES = {
+BENCHES: dict[str, Callable[[BenchLab, Sizes], list[Discipline]]] = {
     "launch": launch.disciplines,
     "notice": notice.disciplines,
     "log": logs.disciplines,
@@ -65,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
 
 def bench(names: Sequence[str], sizes: Sizes) -> list[Figure]:
     """Run these benchmarks in a lab of their own.  NotPossible without root."""
-    lab = Lab("bench")
+    lab = BenchLab("bench")
     try:
         return [
             figure

@@ -73,8 +73,11 @@ GOALS = (
     Goal("log", "16 B, a write each", "MB/s", Measure.AT_LEAST_TIMES, 1),
     Goal("trace", "a life", "ms", Measure.AT_MOST_TIMES, 1.05, "traced", "alone"),
     Goal("manager", "a life", "ms", Measure.AT_MOST_TIMES, 1.25, "Manager", "runc csd"),
+    Goal("manager", "a life", "ms", Measure.AT_MOST_TIMES, 1.35, "conmand", "runc csd"),
     Goal("scale", "500 idle", "last/first", Measure.AT_MOST, 1.1, "Manager"),
+    Goal("scale", "500 idle", "last/first", Measure.AT_MOST, 1.1, "conmand"),
     Goal("scale", "500 idle, kept", "list, ms", Measure.AT_MOST, 5, "Manager"),
+    Goal("scale", "500 idle, kept", "list, ms", Measure.AT_MOST, 15, "conmand"),
     Goal("scale", "500 idle, kept", "restore, ms", Measure.AT_MOST, 500, "Manager"),
     Goal("memory", "one of 20", "MiB PSS", Measure.AT_MOST, 4.5),
 )

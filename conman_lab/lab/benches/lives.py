@@ -12,10 +12,12 @@ from pathlib import Path
 from conman_lab.errors import ExitLost, LabError
 from conman_lab.identity import Identity
 from conman_lab.linux import Exit
-from conman_lab.manager.manager import Manager
+from conman_lab.manager.vocabulary import Containers
 from conman_lab.oci import Bundle, Runtime
 from conman_lab.shim.kept import Kept
 from conman_lab.stream import Stream
+
+from .beside import BenchLab
 
 
 @dataclass(frozen=True)
@@ -70,15 +72,11 @@ class BareContainer:
 
 @dataclass(frozen=True)
 class Managed:
-    """Our manager, as a launcher."""
+    """Our manager, in this process or behind a socket, as a launcher."""
 
-    manager: Manager
+    manager: Containers
+    home: Path
     name: str = "Manager"
-
-    @property
-    def home(self) -> Path:
-        """The manager's root."""
-        return self.manager.root
 
     def create(self, id: str, bundle: Path) -> "ManagedContainer":
         """Create a container that is called `id`."""
@@ -89,7 +87,7 @@ class Managed:
 class ManagedContainer(Kept):
     """A container of a manager's."""
 
-    def __init__(self, manager: Manager, name: str, directory: Path) -> None:
+    def __init__(self, manager: Containers, name: str, directory: Path) -> None:
         super().__init__(name, directory)
         self._manager = manager
 
@@ -109,6 +107,15 @@ class ManagedContainer(Kept):
         """Leave nothing of it."""
         with suppress(LabError):  # it has gone
             self._manager.remove(self.id, force=True)
+
+
+def managed(lab: BenchLab) -> tuple[Managed, Managed]:
+    """Ours: in process, and through the daemon."""
+    client = lab.daemon.client
+    return (
+        Managed(lab.manager, lab.home),
+        Managed(client, client.socket.parent, "conmand"),
+    )
 
 
 def unique() -> str:

@@ -10,33 +10,43 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
+from conman_lab.conformance.conmon import Conmon
 from conman_lab.errors import ExitLost
 from conman_lab.lab.workspace import Lab
 from conman_lab.launcher import Launcher
 
+from .beside import BenchLab
 from .contestants import Sizes
-from .lives import Bare, Managed, unique
+from .lives import Bare, managed, unique
 from .measure import Discipline, Sample
+from .peers import peers
 
 AT_A_TIME = 4
 
 
-def disciplines(lab: Lab, sizes: Sizes) -> list[Discipline]:
-    """One: a container whose command ends at once."""
+def disciplines(lab: BenchLab, sizes: Sizes) -> list[Discipline]:
+    """A container whose command ends at once; and the same by other people's engines."""
     run = partial(one, _bundle(lab))
-    return [Discipline("manager", "a life", able(lab), run, sizes.runs or 20)]
+    found = [Discipline("manager", "a life", able(lab), run, sizes.runs or 20)]
+    if others := peers(lab):
+        beside: tuple[Launcher, ...] = (Bare(lab.runtime), *managed(lab), *others)
+        rounds = min(sizes.runs or 3, 3)  # some of them take their time
+        found.append(Discipline("manager", "a life elsewhere", beside, run, rounds))
+    return found
 
 
-def churn(lab: Lab, sizes: Sizes) -> list[Discipline]:
-    """One: many of those, four at a time."""
+def churn(lab: BenchLab, sizes: Sizes) -> list[Discipline]:
+    """Many of those, four at a time."""
     run = partial(many, _bundle(lab), sizes.churn)
     name = f"{AT_A_TIME} at a time"
     return [Discipline("churn", name, able(lab), run, sizes.runs or 3)]
 
 
-def able(lab: Lab) -> tuple[Launcher, ...]:
-    """The reference, and our manager."""
-    return (Bare(lab.runtime), Managed(lab.manager))
+def able(lab: BenchLab) -> tuple[Launcher, ...]:
+    """The reference, ours, and conmon if it is here."""
+    conmon = Conmon(lab.runtime)
+    others = [conmon] if conmon.installed else []
+    return (Bare(lab.runtime), *managed(lab), *others)
 
 
 def one(bundle: Path, launcher: Launcher) -> Sample:

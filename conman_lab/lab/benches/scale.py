@@ -11,25 +11,27 @@ from functools import partial
 from pathlib import Path
 from statistics import median
 
-from conman_lab.lab.workspace import Lab
 from conman_lab.launcher import Launcher
+from conman_lab.manager.vocabulary import Containers
 
+from .beside import BenchLab
 from .contestants import Sizes
-from .lives import Bare, Managed, unique
+from .lives import Bare, Managed, managed, unique
 from .measure import Discipline, Sample
+from .memory import weigh
 
 EDGE = 20  # containers at both ends that are compared
 
 
-def disciplines(lab: Lab, sizes: Sizes) -> list[Discipline]:
-    """One round, of each alone; and what our manager does with that many."""
+def disciplines(lab: BenchLab, sizes: Sizes) -> list[Discipline]:
+    """One round, of each alone; and what ours do with that many."""
     name, bundle = f"{sizes.idle} idle", lab.bundle("sleeper").directory
-    ours = Managed(lab.manager)
+    ours = managed(lab)
     growing = partial(grow, bundle, sizes.idle)
     keeping = partial(keep, lab, bundle, sizes.idle)
     return [
-        Discipline("scale", name, (Bare(lab.runtime), ours), growing, 1, warm_up=False),
-        Discipline("scale", f"{name}, kept", (ours,), keeping, 1, warm_up=False),
+        Discipline("scale", name, (Bare(lab.runtime), *ours), growing, 1, False),
+        Discipline("scale", f"{name}, kept", ours, keeping, 1, False),
     ]
 
 
@@ -46,16 +48,32 @@ def grow(bundle: Path, count: int, launcher: Launcher) -> Sample:
     return {"first, ms": first, "last, ms": last, "last/first": last / first}
 
 
-def keep(lab: Lab, bundle: Path, count: int, launcher: Launcher) -> Sample:
-    """List them, let go of them, and find them again."""
+def keep(lab: BenchLab, bundle: Path, count: int, launcher: Managed) -> Sample:
+    """List them, let go of them, and find them again; what a daemon weighs by then.
+
+    A daemon is killed, and its next one has an interpreter to start before it answers.
+    """
     for _ in range(count):
         launcher.create(unique(), bundle)
-    listed = min(_ms(lab.manager.list) for _ in range(5))
+    listed = min(_ms(launcher.manager.list) for _ in range(5))
+    if launcher.manager is lab.daemon.client:
+        return _again(lab, listed)
     lab.manager.close()
     restored = _ms(lambda: lab.manager)  # another one, which finds them
-    for container in lab.manager.list():
-        lab.manager.remove(container.id, force=True)
+    _remove_all(lab.manager)
     return {"list, ms": listed, "restore, ms": restored}
+
+
+def _again(lab: BenchLab, listed: float) -> Sample:
+    weight = weigh(lab.daemon.process.pid)["MiB PSS"]
+    restarted = _ms(lab.restart_daemon)
+    _remove_all(lab.daemon.client)
+    return {"list, ms": listed, "to an answer, ms": restarted, "MiB PSS": weight}
+
+
+def _remove_all(manager: Containers) -> None:
+    for container in manager.list():
+        manager.remove(container.id, force=True)
 
 
 def _ms(deed: Callable[[], object]) -> float:
