@@ -16,6 +16,7 @@ from conman_lab.manager.wire import convert
 from conman_lab.manager.wire.schema import METHODS
 from conman_lab.oci import Bundle
 
+from .rows import Rows
 from .threads import Kind
 
 Answer = Callable[[Containers, Any], Any]  # a request's message to a reply's
@@ -77,12 +78,11 @@ def remove(manager: Containers, request: Any) -> Any:
     return METHODS["RemoveContainer"].reply()
 
 
-def list_all(manager: Containers, request: Any) -> Any:
+def list_all(rows: Rows, manager: Containers, request: Any) -> Any:
     """All of them, or some."""
     state = convert.STATUS[request.state] if request.HasField("state") else None
     found = manager.list(state, dict(request.labels))
-    rows = [convert.brief_of(it, request.whole) for it in found]
-    return METHODS["ListContainers"].reply(containers=rows)
+    return rows.packed(found, request.whole)
 
 
 def status(manager: Containers, request: Any) -> Any:
@@ -173,7 +173,7 @@ UNARY: dict[str, tuple[Kind, Answer]] = {
     "StartContainer": (Kind.CHANGE, partial(_simply, "StartContainer", "start")),
     "StopContainer": (Kind.WAIT, stop),
     "RemoveContainer": (Kind.WAIT, remove),
-    "ListContainers": (Kind.LOOK, list_all),
+    "ListContainers": (Kind.LOOK, partial(list_all, Rows())),
     "ContainerStatus": (Kind.LOOK, status),
     "KillContainer": (Kind.CHANGE, kill),
     "PauseContainer": (Kind.CHANGE, partial(_simply, "PauseContainer", "pause")),
