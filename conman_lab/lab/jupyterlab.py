@@ -11,7 +11,9 @@ import sys
 from conman_lab import places
 
 from . import kernelspec
+from .mode import replaying
 
+REPLAYED = ", where the notebooks replay what they have shown elsewhere"
 DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY")
 OPTIONS = (
     "--ip=127.0.0.1",
@@ -35,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
     above = os.environ.get("JUPYTER_PATH")
     path = f"{share}{os.pathsep}{above}" if above else str(share)
     command = [sys.executable, "-m", "jupyterlab", *options(), f"--port={args.port}"]
-    print("opening JupyterLab; Ctrl-C ends it", flush=True)
+    print(f"opening JupyterLab{REPLAYED * replaying()}; Ctrl-C ends it", flush=True)
     os.execve(sys.executable, command, {**os.environ, "JUPYTER_PATH": path})
 
 

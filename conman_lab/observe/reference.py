@@ -23,7 +23,7 @@ LAST = f"from {__name__} import told\nprint(told(globals()), end='')"
 def told(names: Mapping[str, object]) -> str:
     """All traces among `names`, as JSON with a line for each event; empty if none is.
 
-    What begins with a line is no name that was given: `_` is IPython's last result.
+    A name that begins with an underscore is IPython's own: `_` is the last result.
     """
     traces = [
         f"{json.dumps(name)}: {value.without_places().dumps()}"
