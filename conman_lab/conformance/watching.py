@@ -32,11 +32,18 @@ class Viewer:
             raise Broken("a socket to attach to", "none")
         self._ctl = container.attach_socket.with_name("ctl")
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        try:
+            self._enter(container.attach_socket, container.keeper)
+        except BaseException:  # nobody is there any more
+            self._socket.close()
+            raise
+
+    def _enter(self, place: Path, keeper: int | None) -> None:
+        """It is in a queue, and sees what is written after its keeper has taken it out."""
         self._socket.settimeout(PATIENCE)
-        before = _descriptors(container.keeper)
-        _connect(self._socket, container.attach_socket)
-        # It is in a queue, and sees what is written after its keeper has taken it out.
-        eventually(lambda: _descriptors(container.keeper) > before)
+        before = _descriptors(keeper)
+        _connect(self._socket, place)
+        eventually(lambda: _descriptors(keeper) > before)
 
     def __enter__(self) -> Self:
         return self
