@@ -285,7 +285,7 @@ def test_the_last_gap_is_noticed_though_nothing_comes_after_it():
         burst(200)
         first = [*sleepy.read()]
         last = [*sleepy.rest()]
-    assert {message.kind for message in first} <= {Kind.FORK, Kind.EXIT, Kind.EXEC}
+    assert Kind.LOST not in {message.kind for message in first}
     assert sum(message.lost or 1 for message in first + last) >= 400
     assert os.sched_getaffinity(0) == before
 
