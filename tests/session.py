@@ -12,6 +12,7 @@ children and not init's, and half of the course would be wrong in the tests.
 
 import os
 import shutil
+import signal
 import tempfile
 from contextlib import suppress
 from pathlib import Path
@@ -54,6 +55,7 @@ def pytest_collection_modifyitems(config, items):
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionstart(session):
+    _hear_signals()
     # Hundreds of programs of ours are started: let each not compile all that it imports.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     os.environ["CONMAN_LAB_ROOT"] = tempfile.mkdtemp(prefix="conman-lab-", dir=_place())
@@ -103,6 +105,13 @@ def pytest_terminal_summary(terminalreporter, config):
         terminalreporter.section("left behind by the tests", red=True)
         for thing in left:
             terminalreporter.line(thing)
+
+
+def _hear_signals() -> None:
+    """What a CI's shell starts in the background ignores these, and so would ours."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for signum in (signal.SIGHUP, signal.SIGQUIT, signal.SIGTERM):
+        signal.signal(signum, signal.SIG_DFL)
 
 
 def _left(ours: Path) -> list[str]:
