@@ -29,15 +29,22 @@ class SpdyClient:
         for kind in types:
             self._open(kind)
 
-    def _open(self, kind):
+    def _open(self, kind, ends=False):
         name, value = b"streamtype", kind.encode()
         block = struct.pack(">II", 1, len(name)) + name
         block += struct.pack(">I", len(value)) + value
         packed = self._packer.compress(block) + self._packer.flush(zlib.Z_SYNC_FLUSH)
-        self._control(1, struct.pack(">IIBB", self.ids[kind], 0, 0, 0) + packed)
+        body = struct.pack(">IIBB", self.ids[kind], 0, 0, 0) + packed
+        self._control(1, body, ends)
 
-    def _control(self, kind, body):
-        self._socket.sendall(struct.pack(">HHI", 0x8003, kind, len(body)) + body)
+    def open(self, kind, ends):
+        """One stream more, and perhaps its end."""
+        self.ids[kind] = 1 + 2 * len(self.ids)
+        self._open(kind, ends)
+
+    def _control(self, kind, body, ends=False):
+        head = struct.pack(">HHI", 0x8003, kind, ends << 24 | len(body))
+        self._socket.sendall(head + body)
 
     def send(self, kind, data, ends=False):
         """Data on a stream, and perhaps the end of it."""

@@ -236,6 +236,13 @@ def test_over_spdy_a_terminal_has_a_size_and_an_exit(running, spdy):
     assert json.loads(said["error"])["details"]["causes"][0]["message"] == "7"
 
 
+def test_over_spdy_stdin_may_end_as_it_is_opened(running, spdy):
+    running("cat", stdin=True)
+    line = spdy("error", "stdout", "stderr")
+    line.open("stdin", ends=True)
+    assert json.loads(line.all()[0]["error"]) == SUCCESS
+
+
 def test_over_spdy_pings_come_back_and_strange_streams_are_refused(running, spdy):
     running("cat", stdin=True)
     line = spdy("error", "stdin", "stdout", "stderr", "strange")

@@ -98,6 +98,7 @@ class SpdyStreams:
                 yield from self._heard(frame)
             elif frame.type == Type.SYN_STREAM:
                 self._open(frame)
+                yield from self._ended(frame)
             elif frame.type == Type.PING and frame.stream % 2:
                 self._writer.write(spdy.control(Type.PING, frame.body))
             elif frame.type == Type.GOAWAY:
@@ -108,8 +109,12 @@ class SpdyStreams:
             if self._streams.get(channel) == frame.stream:
                 if frame.body:
                     yield channel, frame.body
-                if frame.ends and channel == Channel.STDIN:
-                    yield channel, None
+                yield from self._ended(frame)
+
+    def _ended(self, frame: Frame) -> Iterator[Heard]:
+        """FIN may come with data, alone, or as the stream is opened."""
+        if frame.ends and self._streams.get(Channel.STDIN) == frame.stream:
+            yield Channel.STDIN, None
 
     def _open(self, frame: Frame) -> None:
         """After id, the one it belongs to, priority and slot: ten bytes; headers."""
