@@ -21,7 +21,7 @@ from conman_lab.shim.warm import Zygote
 from . import facts
 from .answers import Event
 from .commands import Commands
-from .container import ALIVE, Container, Status
+from .container import ALIVE, Container, Policy, Status
 from .events import Events
 from .register import Entry, Register
 from .restarts import Restarts
@@ -86,6 +86,17 @@ class House:
             entry.container, entry.end, entry.over = container, Future(), False
         self.listen(entry)
         self.refresh(entry)
+
+    def note_stop(self, entry: Entry) -> None:
+        """It is asked to end, and its policy will hear of that.
+
+        A full disk keeps nobody from ending one that has none.
+        """
+        try:
+            self.store.note(entry.id, "stop", str(time.time()))
+        except OSError:  # ENOSPC, EDQUOT
+            if entry.container.restart.policy is not Policy.NO:
+                raise
 
     def tell(self, kind: str, container: Container, **details: str) -> None:
         """Something has happened to it just now."""

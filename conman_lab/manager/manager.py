@@ -11,7 +11,6 @@ of that root goes on, and finishes or undoes what was under way.
 """
 
 import signal
-import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -100,7 +99,7 @@ class Manager(Looking, Talking):
     def stop(self, ref: str, timeout: float = 10.0) -> Container:
         """SIGTERM, `timeout` seconds, SIGKILL; one that has ended stays so.  Deadline."""
         with self._house.holding(ref) as entry:
-            self._house.store.note(entry.id, "stop", str(time.time()))
+            self._house.note_stop(entry)
             passed("stop: asked for")
             if entry.container.status in ALIVE:
                 end(self._house, entry, timeout)

@@ -7,7 +7,6 @@ as long as it is there, the next manager will find what is left.
 """
 
 import shutil
-import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -30,7 +29,8 @@ PATIENCE = 5.0  # seconds from SIGKILL to the end of a shim
 def remove(house: House, entry: Entry) -> None:
     """End it if it lives; then it is no container, and then there is nothing of it."""
     if entry.container.status in ALIVE:
-        house.store.note(entry.id, "stop", str(time.time()))
+        with suppress(OSError):  # ENOSPC: it will be disowned soon
+            house.note_stop(entry)
         end(house, entry, timeout=0)
     passed("remove: ended")
     house.store.disown(entry.id)

@@ -102,6 +102,10 @@ class Talking:
         """A session, and the command's process, which may have ended by now."""
         house, entry = self._house, self._house.register.find(ref)
         container = house.refresh(entry).may("exec in")
+        if container.paused:
+            raise WrongState(
+                f"cannot exec in {container.name}, it is paused: resume it first"
+            )
         if not command:
             raise InvalidArgument(f"exec in {container.name}: which command?")
         place = (entry.id, secrets.token_hex(6))
