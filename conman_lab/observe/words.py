@@ -39,8 +39,7 @@ def in_words(command: tuple[str, ...]) -> str:
         words = _from_verb(words)
     if KERNELS & {*words}:
         words = ["-m", "ipykernel_launcher"]  # and a file that is new with every kernel
-    for booted in filter(None, map(OURS.search, words)):
-        words = ["…", booted[1]]  # a program of ours, by a line that says where it is
+    words = _of_ours(words)
     line = " ".join([program, *map(without_place, words)])
     return _cut(CONTROL.sub(_escape, line))
 
@@ -58,6 +57,15 @@ def _from_verb(words: list[str]) -> list[str]:
     for at, word in enumerate(words):
         if word in VERBS:
             return ["…"] * (at > 0) + words[at:]
+    return words
+
+
+def _of_ours(words: list[str]) -> list[str]:
+    """A program of this library without its options: its name tells who it is."""
+    for booted in filter(None, map(OURS.search, words)):
+        return ["…", booted[1]]
+    if words[:1] == ["-m"] and "".join(words[1:2]).startswith("conman_lab."):
+        return [*words[:2], "…"]
     return words
 
 

@@ -90,11 +90,13 @@ class _Drawing:
         )
         for at in ticks:
             axes.axvline(self.x(at), color=PALE, alpha=0.25, lw=0.6, zorder=0)
+        free = 0.0  # from where on there is room for another label
         for since, until in self.drawn.folds:
             axes.axvspan(self.x(since), self.x(until), color=PALE, alpha=0.15, lw=0)
-            middle = (self.x(since) + self.x(until)) / 2
-            length = f"{(until - since) * 1e3:.3g} ms"
+            middle = max(free, (self.x(since) + self.x(until)) / 2)
+            free = middle + 0.08
             below = len(self.drawn.lanes) - 0.55
+            length = _length(until - since)
             self.axes.text(middle, below, length, size=6.5, color=PALE, ha="center")
 
     def _name(self, row: int, lane: Lane) -> None:
@@ -162,8 +164,22 @@ class _Drawing:
     def _mark(self, at: float, text: str) -> None:
         x, top = self.x(at), -self.drawn.levels - 1.3
         self.axes.axvline(x, color=MARK, ls=":", lw=0.8)
-        label = MONO | {"color": MARK, "va": "center"}
-        self.axes.text(x + 0.04 / ACROSS, top, text, fontdict=label)
+        side = -1 if x > 0.75 else 1  # of its line, so that there is room for it
+        label = MONO | {
+            "color": MARK,
+            "va": "center",
+            "ha": "left" if side > 0 else "right",
+        }
+        self.axes.text(x + side * 0.04 / ACROSS, top, text, fontdict=label)
+
+
+def _length(seconds: float) -> str:
+    """Of a fold, in a few letters.
+
+    >>> _length(0.0354), _length(1.37)
+    ('35.4 ms', '1.37 s')
+    """
+    return f"{seconds * 1e3:.3g} ms" if seconds < 1 else f"{seconds:.3g} s"
 
 
 def _fitted(text: str, width: float) -> str:
