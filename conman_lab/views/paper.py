@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 WIDTH = 9.0  # inches: that of a notebook's cell
+INCH = 96  # of a page's pixels, as CSS has it
 DPI = 144  # sharp on a page that shows two pixels for one
 INK, PALE = "#333333", "#999999"
 STYLE: dict[Any, Any] = {  # matplotlib has a type of 300 names for it
@@ -48,7 +49,7 @@ class Plot:
 
     def _repr_png_(self) -> tuple[bytes, dict[str, Any]]:
         """The picture, and how large it is meant to be."""
-        width = round(self.figure.get_figwidth() * DPI / 2)
+        width = round(self.figure.get_figwidth() * INCH)
         return self._bytes("png"), {"width": width}
 
     def _bytes(self, kind: str) -> bytes:
