@@ -106,5 +106,9 @@ def _stat(pid: int) -> list[str]:
 
 
 def _text(path: AnyPath) -> str:
-    with open(path, errors="replace") as file:
-        return file.read()
+    """A line or two.  A file object would cost four times as much, 15 us and 148 KiB."""
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return os.read(fd, 4096).decode(errors="replace")
+    finally:
+        os.close(fd)
