@@ -6,6 +6,7 @@ messages.
 """
 
 from collections.abc import Mapping
+from functools import lru_cache
 from operator import attrgetter
 from typing import Any
 
@@ -52,7 +53,13 @@ def whole_of(it: Container) -> Any:
 
 
 def container_of(it: Any) -> Container:
-    """The container that `whole_of` was given."""
+    """The container that `whole_of` was given; if that is the same again, so is this."""
+    return _container(it.SerializeToString())
+
+
+@lru_cache(maxsize=1024)  # of a list that is asked for again few have changed
+def _container(packed: bytes) -> Container:
+    it = Whole.FromString(packed)
     plain: dict[str, Any] = dict(zip(PLAIN, _plain(it), strict=True))
     plain["command"], plain["labels"] = tuple(it.command), dict(it.labels)
     return Container(
