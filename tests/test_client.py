@@ -235,12 +235,18 @@ def test_sessions_that_are_hung_up_leave_nothing(daemon, bundle):
             connection._socket.shutdown(socket.SHUT_RDWR)
             session.close()
 
+    def gone(count):
+        return len(daemon.journal(method="Session", code="CANCELLED")) == count
+
     look()
+    eventually(lambda: gone(3))
     threads, descriptors = daemon.threads(), daemon.descriptors()
     for _ in range(3):
         look()
+    eventually(lambda: gone(12))
     eventually(lambda: daemon.threads() <= threads)
-    eventually(lambda: daemon.descriptors() <= descriptors + 1)
+    followed = 6  # a pidfd for each of the commands, which go on
+    eventually(lambda: daemon.descriptors() <= descriptors + followed)
     client.remove("web", force=True)
 
 
