@@ -80,7 +80,8 @@ class _Following:
         self._records = follow(directory, self._over, since or 0.0, tail)
 
     def __iter__(self) -> Iterator[Record]:
-        return self._records
+        """Theirs alone who iterate: who stops in the middle closes its files, too."""
+        yield from self._records
 
     def close(self) -> None:
         """Its reader has gone: that is an end, too."""
