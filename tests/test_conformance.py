@@ -19,7 +19,7 @@ from conman_lab.conformance.fence import Fence
 from conman_lab.conformance.matrix import evidence, matrix, rows
 from conman_lab.conformance.notes import NOTES, note_on
 from conman_lab.conformance.patience import eventually as eventually_there
-from conman_lab.conformance.patience import within
+from conman_lab.conformance.patience import hasty, within
 from conman_lab.conformance.promises import PROMISES
 from conman_lab.lab import conformance
 from conman_lab.lab.cli import main
@@ -82,7 +82,8 @@ def test_conmon_keeps_all_but_those_that_are_noted(conmon, try_on, name):
 
 @pytest.mark.parametrize("name", NAIVE_BREAKS)
 def test_without_a_shim_they_are_broken(runtime, try_on, name):
-    assert not try_on(name, Naive(runtime)).kept
+    with hasty(1.5):
+        assert not try_on(name, Naive(runtime)).kept
 
 
 @pytest.mark.parametrize(
@@ -91,7 +92,8 @@ def test_without_a_shim_they_are_broken(runtime, try_on, name):
     ids=lambda it: getattr(it, "name", it),
 )
 def test_a_shim_that_is_wrong_is_noticed(runtime, try_on, broken, name):
-    verdict = try_on(name, Shim(runtime, broken.program, name="wrong"))
+    with hasty(1.5):
+        verdict = try_on(name, Shim(runtime, broken.program, name="wrong"))
     assert not verdict.kept, verdict
 
 

@@ -7,7 +7,7 @@ from signal import SIGCONT, SIGKILL, SIGSTOP
 from conman_lab.identity import Identity
 
 from .creation import WAIT
-from .patience import PATIENCE
+from .patience import patience
 from .records import COARSE
 from .trial import Trial, promise
 
@@ -101,7 +101,7 @@ def asked_late(trial: Trial) -> None:
     processes = [Identity.of(pid) for pid in (container.pid, container.keeper) if pid]
     trial.cue()
     for process in processes:
-        process.wait(PATIENCE)
+        process.wait(patience())
     seen = [trial.told(trial.end_of, container) for _ in range(2)]
     trial.expect(seen == ["exit code 7"] * 2, "exit code 7, twice", ", ".join(seen))
 
@@ -136,7 +136,7 @@ def its_children(trial: Trial) -> None:
     container = trial.begin(trial.forking_twice(f"(exit 8); {WAIT}; exit 7"))
     orphan = trial.orphan()
     orphan.signal()
-    orphan.wait(PATIENCE)
+    orphan.wait(patience())
     trial.cue()
     seen = trial.told(trial.end_of, container)
     trial.expect(seen == "exit code 7", "exit code 7", seen)

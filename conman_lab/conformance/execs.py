@@ -12,7 +12,7 @@ from conman_lab.launcher import Launched
 from conman_lab.stream import Stream
 
 from .creation import WAIT
-from .patience import PATIENCE
+from .patience import patience
 from .trial import Trial, promise
 
 
@@ -40,9 +40,9 @@ def exec_output(trial: Trial) -> None:
     """What it writes is kept apart from the container's."""
     container = trial.begin(f"{WAIT}; echo mine")
     command = run_in(container, "echo out; echo err >&2; printf end")
-    command.wait(PATIENCE)
+    command.wait(patience())
     trial.cue()
-    container.wait(PATIENCE)
+    container.wait(patience())
     seen = [command.output(Stream.STDOUT), command.output(Stream.STDERR)]
     seen += [container.output(Stream.STDOUT)]
     wanted = [b"out\nend", b"err\n", b"mine\n"]
@@ -54,7 +54,7 @@ def exec_terminal(trial: Trial) -> None:
     """It can have a terminal, though the container has none."""
     container = trial.begin(WAIT)
     command = run_in(container, "test -t 0 && test -t 2 && echo yes", terminal=True)
-    command.wait(PATIENCE)
+    command.wait(patience())
     seen = command.output(Stream.STDOUT)
     trial.expect(seen == b"yes\r\n", r"b'yes\r\n'", str(seen))
 

@@ -10,7 +10,7 @@ from conman_lab.launcher import Launched
 from conman_lab.observe.procfs import Process, snapshot
 
 from .creation import WAIT
-from .patience import PATIENCE, eventually
+from .patience import eventually, patience
 from .trial import Trial, promise
 
 
@@ -112,7 +112,7 @@ def keeper_goes(trial: Trial) -> None:
     container = trial.begin(WAIT)
     keeper = Identity.of(keeper_of(container).pid)
     trial.cue()
-    gone = keeper.wait(PATIENCE)
+    gone = keeper.wait(patience())
     trial.expect(gone, "gone", "gone" if gone else "still there")
 
 

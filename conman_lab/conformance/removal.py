@@ -6,7 +6,7 @@ from conman_lab.identity import Identity
 from conman_lab.launcher import Launched
 
 from .creation import WAIT
-from .patience import PATIENCE, eventually
+from .patience import eventually, patience
 from .trial import Trial, promise
 
 
@@ -28,7 +28,7 @@ def delete_ended(trial: Trial) -> None:
     container = trial.begin(WAIT)
     process = Identity.of(container.pid)
     trial.cue()
-    process.wait(PATIENCE)
+    process.wait(patience())
     leaves_nothing(trial, container)
 
 
@@ -39,7 +39,7 @@ def delete_strays(trial: Trial) -> None:
     orphan = trial.orphan()
     trial.cue()
     container.delete()
-    gone = orphan.wait(PATIENCE)
+    gone = orphan.wait(patience())
     trial.expect(gone, "it gone", "it gone" if gone else "it living")
     leaves_nothing(trial, container)
 

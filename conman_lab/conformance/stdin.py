@@ -13,7 +13,7 @@ from conman_lab.checks import Broken
 from conman_lab.launcher import Launched
 
 from .creation import WAIT
-from .patience import PATIENCE
+from .patience import patience
 from .trial import Trial, promise
 from .watching import Viewer
 
@@ -74,7 +74,7 @@ def stdin_waits(trial: Trial) -> None:
     with Viewer(container) as viewer:
         typist = types_on(viewer)
         trial.cue()
-        typist.join(PATIENCE)
+        typist.join(patience())
         viewer.finish()
         expect_written(trial, container, b"%d\n" % MIB)
 

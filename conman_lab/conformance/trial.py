@@ -27,7 +27,7 @@ from conman_lab.oci import Bundle, cgroups
 from conman_lab.pitfalls.stage import Stage
 from conman_lab.stream import Stream
 
-from .patience import PATIENCE, within
+from .patience import patience, within
 
 Play = str | Bundle  # what a container is to do: a script, or all about it
 
@@ -73,7 +73,7 @@ class Trial(Stage):
 
     def end_of(self, container: Launched) -> Exit:
         """How it ended, as its launcher tells it."""
-        return container.wait(PATIENCE)
+        return container.wait(patience())
 
     def refused(self, play: Play) -> str:
         """Why it was not created."""
@@ -89,7 +89,7 @@ class Trial(Stage):
         """All that it wrote to its end; where nobody records, we read as it writes."""
         if container.log:
             self.end_of(container)
-        return within(PATIENCE, partial(container.output, stream))
+        return within(patience(), partial(container.output, stream))
 
     def left(self) -> list[str]:
         """What there is of our container: directories, cgroups, processes."""

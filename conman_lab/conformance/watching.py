@@ -15,7 +15,7 @@ from conman_lab.launcher import Launched
 from conman_lab.stream import Stream
 
 from .creation import WAIT
-from .patience import PATIENCE, eventually
+from .patience import eventually, patience
 from .trial import Trial, promise
 
 LARGEST = 8193  # bytes of a message
@@ -40,7 +40,7 @@ class Viewer:
 
     def _enter(self, place: Path, keeper: int | None) -> None:
         """It is in a queue, and sees what is written after its keeper has taken it out."""
-        self._socket.settimeout(PATIENCE)
+        self._socket.settimeout(patience())
         before = _descriptors(keeper)
         _connect(self._socket, place)
         eventually(lambda: _descriptors(keeper) > before)
