@@ -5,7 +5,7 @@ r"""A terminal in a notebook: types into a container, and shows its screen.
     shell.type("ls\n"); shell.wait_for("bin")        the same, from a cell
     print(shell.screen)                              what there is to read
 
-The screen is kept in Python, by pyte (https://pypi.org/project/pyte): old and quiet, one
+The screen is kept in Python, by pyte: old and quiet, one
 dependency, a VT220 in a thousand lines that a learner can read.  The page only draws
 rows and tells keys.  The other way was xterm.js, the better terminal: but the packages
 that bring it along without a network are young, or of 2017; and it lives in the page, so
