@@ -218,7 +218,9 @@ def test_a_kernel_that_never_comes_up_is_told_in_a_sentence(
     (tmp_path / "sitecustomize.py").write_text("import os; os._exit(1)")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     path = notebook(tmp_path, "unborn", [("sum", "40 + 2")])
+    hears = [signal.getsignal(it) for it in (signal.SIGINT, signal.SIGTERM)]
     assert cli.main(["run", str(path)]) == 1
+    assert [signal.getsignal(it) for it in (signal.SIGINT, signal.SIGTERM)] == hears
     err = capsys.readouterr().err
     assert "conman-lab: unborn.ipynb: no cell could be executed: Kernel died" in err
     assert "Traceback" not in err

@@ -9,10 +9,11 @@ import argparse
 import atexit
 import os
 import re
+import signal
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import nbformat
@@ -110,7 +111,8 @@ class Execution:
     def run(self, on_cell: Callable[[], object]) -> NotebookNode:
         """Execute all cells and return the notebook with its outputs."""
         client = self._client(on_cell)
-        with tempfile.TemporaryDirectory(prefix="conman-lab-") as profile:
+        place = tempfile.TemporaryDirectory(prefix="conman-lab-")
+        with place as profile, _signals_given_back():
             env = {**os.environ, **self.env, "IPYTHONDIR": profile}  # nobody's settings
             try:
                 return client.execute(env=env)
@@ -171,6 +173,19 @@ class Execution:
                     lock = Lock.take(registry.home)
                     clean(registry)
                     lock.let_go()
+
+
+@contextmanager
+def _signals_given_back() -> Iterator[None]:
+    """Nbclient takes these, and does not give them back if its kernel never comes up."""
+    taken = (signal.SIGINT, signal.SIGTERM)
+    before = {signum: signal.getsignal(signum) for signum in taken}
+    try:
+        yield
+    finally:
+        with suppress(ValueError):  # not in the main thread: then they were not taken
+            for signum, handler in before.items():
+                signal.signal(signum, handler)
 
 
 def _find(word: str, course: list[Path]) -> Path:
