@@ -98,6 +98,7 @@ def test_when_the_container_ends_so_do_its_commands(manager, running, runtime):
     with manager.exec("sleeper", "sleep", "1000") as session:
         manager.kill("sleeper", signal.SIGKILL)
         assert session.wait(10) == Exit(signal=9)
+    manager.wait("sleeper", 10)  # its own shim may tell a moment later
     manager.remove("sleeper")
     assert left(runtime) == []
 

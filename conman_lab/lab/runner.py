@@ -12,6 +12,7 @@ import re
 import signal
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -178,14 +179,18 @@ class Execution:
 @contextmanager
 def _signals_given_back() -> Iterator[None]:
     """Nbclient takes these, and does not give them back if its kernel never comes up."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # they were not taken: only the main thread may
+        return
     taken = (signal.SIGINT, signal.SIGTERM)
     before = {signum: signal.getsignal(signum) for signum in taken}
+    wakeup = signal.set_wakeup_fd(-1)
     try:
         yield
     finally:
-        with suppress(ValueError):  # not in the main thread: then they were not taken
-            for signum, handler in before.items():
-                signal.signal(signum, handler)
+        signal.set_wakeup_fd(wakeup)
+        for signum, handler in before.items():
+            signal.signal(signum, handler)
 
 
 def _find(word: str, course: list[Path]) -> Path:
