@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from eventually import eventually
-from manager_home import left, managing
+from manager_home import descriptors, left, managing
 
 from conman_lab.errors import Deadline, InvalidArgument, LaunchFailed, WrongState
 from conman_lab.linux import Exit
@@ -189,6 +189,11 @@ def test_a_rotated_log_is_one_log(tmp_path):
     assert [*map(str, read(tmp_path / "log", tail=2))] == ["b", "c"]
 
 
+def test_a_progress_bar_is_one_record(tmp_path):
+    (tmp_path / "log").write_bytes(line("a") + line("10%\r20%\rdone\r"))
+    assert [*map(str, read(tmp_path / "log", tail=1))] == ["10%\r20%\rdone\r"]
+
+
 def test_a_record_that_is_being_written_is_read_when_it_is_whole(tmp_path):
     log = tmp_path / "log"
     log.write_bytes(line("a") + line("b")[:30])
@@ -199,12 +204,26 @@ def test_a_record_that_is_being_written_is_read_when_it_is_whole(tmp_path):
         assert [*map(str, reader.records())] == ["b"]
 
 
-def test_a_rotation_is_followed(tmp_path):
+def test_rotations_are_followed_and_former_files_let_go(tmp_path):
     log, end = tmp_path / "log", Future()
     log.write_bytes(line("a"))
     records = follow(tmp_path, end, since=0.0, tail=None)
     assert str(next(records)) == "a"
-    log.rename(tmp_path / "log.1")
-    log.write_bytes(line("b"))
+    before = descriptors()
+    for word in "bcd":
+        log.rename(tmp_path / "log.1")
+        log.write_bytes(line(word))
+        assert str(next(records)) == word
+    assert descriptors() == before
     end.set_result(None)
-    assert [*map(str, records)] == ["b"]
+    assert [*records] == []
+
+
+def test_who_follows_a_log_no_more_leaves_nothing_open(tmp_path):
+    (tmp_path / "log").write_bytes(line("a"))
+    end, before = Future(), descriptors()
+    records = follow(tmp_path, end, since=0.0, tail=None)
+    assert str(next(records)) == "a"
+    records.close()
+    assert descriptors() == before
+    end.set_result(None)

@@ -9,7 +9,7 @@ import select
 import socket
 from collections.abc import Iterator
 from concurrent.futures import Future
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from conman_lab import linux
@@ -25,20 +25,19 @@ def follow(
     directory: Path, end: "Future[Exit | None]", since: float, tail: int | None
 ) -> Iterator[Record]:
     """What is in the log, or its last `tail` lines, and what comes until the end."""
-    log = directory / "log"
     with ExitStack() as stack:
         news = linux.watch_directory(str(directory), NEWS)
         stack.callback(os.close, news)
         told = stack.enter_context(_told_by(end))
-        reader = stack.enter_context(LogReader(log))
+        reader = stack.enter_context(LogReader(directory / "log"))
         if tail is not None:
             reader.go_back(tail)
         while True:
             over = end.done()  # first: all that it wrote was written before
+            rotated = reader.was_rotated()  # likewise: it is all there
             yield from reader.records(since)
-            if not reader.is_still(log):
-                yield from reader.records(since)
-                reader = stack.enter_context(LogReader(log))
+            if rotated:
+                reader.reopen()
             elif over:
                 return
             else:
@@ -54,8 +53,13 @@ def _wait(news: int, told: socket.socket) -> None:
         os.read(news, 65536)
 
 
-def _told_by(end: "Future[Exit | None]") -> socket.socket:
-    """A socket that comes to its end as soon as `end` is known."""
+@contextmanager
+def _told_by(end: "Future[Exit | None]") -> Iterator[socket.socket]:
+    """A socket that comes to its end as soon as `end` is known.
+
+    A future keeps its callbacks for good, so who follows no more closes both ends.
+    """
     ours, theirs = socket.socketpair()
-    end.add_done_callback(lambda _: theirs.close())
-    return ours
+    with ours, theirs:
+        end.add_done_callback(lambda _: theirs.close())
+        yield ours

@@ -10,14 +10,14 @@ import os
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from datetime import datetime
+from io import BytesIO
 from pathlib import Path
 from typing import Self
 
-from conman_lab.stream import Stream
+from conman_lab.shim.logs import STREAMS
 
 from .answers import Record
 
-STREAMS = {b"stdout": Stream.STDOUT, b"stderr": Stream.STDERR}
 BLOCK = 65536
 
 
@@ -51,10 +51,10 @@ def read(log: Path, since: float = 0.0, tail: int | None = None) -> Iterator[Rec
 
 
 class LogReader:
-    """Reads one file, from its beginning or from some lines before its end."""
+    """Reads the log `path`, from its beginning or from some lines before its end."""
 
     def __init__(self, path: Path) -> None:
-        self._file = path.open("rb")
+        self._path, self._file = path, path.open("rb")
         self._unended = b""
 
     def go_back(self, count: int) -> int:
@@ -65,7 +65,8 @@ class LogReader:
             step = min(BLOCK, place)
             place = self._file.seek(place - step)
             tail = self._file.read(step) + tail
-        lines = tail.splitlines(keepends=True)
+        # Not splitlines: "\r" ends no record, and a progress bar is full of them.
+        lines = BytesIO(tail).readlines()
         kept = lines[-count:] if count else []
         self._file.seek(-sum(map(len, kept)), os.SEEK_END)
         return len(kept)
@@ -79,11 +80,19 @@ class LogReader:
                 if record and record.at >= since:
                     yield record
 
-    def is_still(self, path: Path) -> bool:
-        """The file is the one that is called `path` now; else it was rotated."""
+    def was_rotated(self) -> bool:
+        """Another file has its name now, and in this one nothing more will come."""
+        with suppress(FileNotFoundError):  # the next one is not there yet
+            ours = os.fstat(self._file.fileno())
+            return not os.path.samestat(ours, self._path.stat())
+        return False
+
+    def reopen(self) -> None:
+        """Go on in the file that has its name now; if that has gone again, wait here."""
         with suppress(FileNotFoundError):
-            return os.path.samestat(os.fstat(self._file.fileno()), path.stat())
-        return True  # the next one is not there yet
+            file = self._path.open("rb")
+            self._file.close()
+            self._file, self._unended = file, b""
 
     def __enter__(self) -> Self:
         return self

@@ -23,6 +23,7 @@ from .appender import Appender
 
 LONGEST = 64 * 1024  # bytes of an unended line that we keep back for one record
 NAMES = {Stream.STDOUT: b"stdout", Stream.STDERR: b"stderr"}
+STREAMS = {name: stream for stream, name in NAMES.items()}
 
 
 class LogFile:
@@ -96,12 +97,11 @@ class Clock:
 
 def read_log(path: AnyPath) -> dict[Stream, bytes]:
     """What the container has written to each stream, exact to the byte."""
-    streams = {name: stream for stream, name in NAMES.items()}
     written: dict[Stream, list[bytes]] = {stream: [] for stream in Stream}
     with open(path, "rb") as file:
         for record in file:
             if not record.endswith(b"\n"):
                 break  # it is being written, or its shim was killed
             _, stream, tag, text = record.split(b" ", 3)
-            written[streams[stream]].append(text if tag == b"F" else text[:-1])
+            written[STREAMS[stream]].append(text if tag == b"F" else text[:-1])
     return {stream: b"".join(texts) for stream, texts in written.items()}
