@@ -5,22 +5,22 @@ Back-pressure is HTTP/2's: the daemon may send WINDOW bytes that nobody has read
 """
 
 import base64
-import struct
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from threading import Condition
-from typing import Any
+from typing import Any, TypeVar
 
 import h2.errors
 import h2.events
 import h2.exceptions
 
-from conman_lab.errors import InvalidArgument
-
 from .connection import Connection, deadline
-from .failures import TRAILER, unpack
+from .failures import TRAILER, Code, unpack
+from .framing import Unframer, framed
 from .schema import Method
 
-PREFIX = struct.Struct(">?I")  # compressed or not, length
+T = TypeVar("T")
 LARGEST_REPLY = 64 * 1024 * 1024  # bytes; no daemon of ours sends half as much
 HEADERS = {
     ":method": "POST",
@@ -37,7 +37,7 @@ class Call:
 
     def __init__(self, connection: Connection, method: Method) -> None:
         self.connection, self._method = connection, method
-        self._unread = bytearray()
+        self._replies = Unframer(method.reply, LARGEST_REPLY)
         self._taken = 0  # bytes that the daemon has not heard we have read
         self._headers: dict[str, str] = {}
         self.ended = False  # by the daemon
@@ -52,17 +52,10 @@ class Call:
 
     def send(self, message: Any, end: bool = False) -> None:
         """Send one request; blocks while the daemon does not want more."""
-        body = message.SerializeToString()
-        data = memoryview(PREFIX.pack(False, len(body)) + body)
+        data = memoryview(framed(message))
         while data and not self.ended:
-            with self.connection.lock:
-                room = self._room()
-                if room:
-                    self._asked = end and room >= len(data)
-                    self._send_data(data[:room], self._asked)
-                    data = data[room:]
-            if not room:
-                self._pump(None)
+            sent = self._until(partial(self._send_some, data, end), None)
+            data = data[sent or 0 :]
 
     def end(self) -> None:
         """There are no more requests."""
@@ -77,14 +70,20 @@ class Call:
         """Both sides have said all, and the connection can take another call."""
         return self.ended and self._asked and not self.connection.gone
 
+    def begun(self) -> None:
+        """Wait until the daemon has begun to answer, or raise what it says."""
+        self._until(lambda: self._headers or None, None)
+        if self.ended:
+            self._check()
+
     def read(self, timeout: float | None = None) -> Any:
         """The next reply; None: that was all.  TimeoutError; and what the daemon says."""
-        left = deadline(timeout)
-        while (message := self._next()) is None and not self.ended:
-            self._pump(left())
-        if message is None:
+        reply = self._until(self._next, timeout)
+        if reply is None:
             self._check()
-        return message
+            if self._replies.cut_off:
+                raise self.connection.no_conmand("an answer that is cut off")
+        return reply
 
     def cancel(self) -> None:
         """Give it up: RST_STREAM, and the daemon stops."""
@@ -98,26 +97,25 @@ class Call:
 
     # --- how
 
-    def _room(self) -> int:
-        try:
-            window = self.connection.h2.local_flow_control_window(self.id)
-        except h2.exceptions.StreamClosedError:
-            self.ended = True
-            return 0
-        return min(window, self.connection.h2.max_outbound_frame_size)
+    def _until(self, found: Callable[[], T | None], timeout: float | None) -> T | None:
+        """What `found` finds, as soon as it does; None: the call has ended without.
 
-    def _send_data(self, data: memoryview, end: bool) -> None:
-        self.connection.h2.send_data(self.id, bytes(data), end_stream=end)
-        self.connection.flush()
+        One thread waits at the socket, and another for its news.  Each looks and begins
+        to wait under one lock: what comes in between would be waited for, for ever.
+        """
+        left = deadline(timeout)
+        while True:
+            with self._news:
+                if (it := found()) is not None or self.ended:
+                    return it
+                others, self._pumping = self._pumping, True
+                if others and not self._news.wait(left()):
+                    raise TimeoutError
+            if not others:
+                self._pump(left())
 
     def _pump(self, timeout: float | None) -> None:
-        """Wait until something has come, in this thread or in another."""
-        with self._news:
-            if self._pumping:
-                if not self._news.wait(timeout):
-                    raise TimeoutError
-                return
-            self._pumping = True
+        """Wait until something has come, and take it in.  TimeoutError, Unreachable."""
         try:
             self.connection.wait(timeout)
             with self._news:
@@ -135,7 +133,7 @@ class Call:
         if getattr(event, "stream_id", None) != self.id:
             return
         if isinstance(event, h2.events.DataReceived):
-            self._unread += event.data
+            self._replies.feed(event.data)
             self._taken += event.flow_controlled_length or 0
         elif isinstance(event, h2.events.ResponseReceived | h2.events.TrailersReceived):
             self._headers |= {str(name): str(value) for name, value in event.headers}
@@ -143,44 +141,55 @@ class Call:
         elif isinstance(event, h2.events.StreamEnded | h2.events.StreamReset):
             self.ended = True
 
-    def _next(self) -> Any:
-        """The first whole message of what has come."""
-        with self.connection.lock:
-            if len(self._unread) < PREFIX.size:
-                return self._make_room()
-            _, length = PREFIX.unpack_from(self._unread)
-            if length > LARGEST_REPLY:
-                raise InvalidArgument(f"an answer of {length} bytes is too large")
-            end = PREFIX.size + length
-            if len(self._unread) < end:
-                return self._make_room()
-            body = bytes(memoryview(self._unread)[PREFIX.size : end])
-            del self._unread[:end]
-            return self._method.reply.FromString(body)
+    def _send_some(self, data: memoryview, end: bool) -> int | None:
+        """How much of it the daemon takes; None: nothing by now."""
+        try:
+            window = self.connection.h2.local_flow_control_window(self.id)
+        except h2.exceptions.StreamClosedError:
+            self.ended = True
+            return None
+        piece = bytes(data[: min(window, self.connection.h2.max_outbound_frame_size)])
+        if not piece:
+            return None
+        self._asked = end and len(piece) == len(data)
+        self.connection.h2.send_data(self.id, piece, end_stream=self._asked)
+        self.connection.flush()
+        return len(piece)
 
-    def _make_room(self) -> None:
-        """All that was whole is read: let the daemon send as much again."""
-        if self._taken and not self.connection.gone:
+    def _next(self) -> Any:
+        """The next reply, if it is there; else the daemon may send as much again."""
+        try:
+            reply = self._replies.next()
+        except ValueError as error:
+            raise self.connection.no_conmand(str(error)) from None
+        if reply is None and self._taken and not self.connection.gone:
             taken, self._taken = self._taken, 0
             self.connection.h2.acknowledge_received_data(taken, self.id)
             self.connection.flush()
+        return reply
 
     def _check(self) -> None:
         """Raise what the daemon has raised."""
-        status = int(self._headers.get("grpc-status", "-1"))
-        if status == 0:
-            return
-        if status < 0:
+        words = self._headers.get("grpc-status", "")
+        if (http := self._headers.get(":status", "200")) != "200":
+            raise self.connection.no_conmand(f"HTTP's status {http}")
+        if not words:
             self.connection.gone = self.connection.gone or "it broke off"
             raise self.connection.has_gone(self._method.name)
-        trailer = self._headers.get(TRAILER)
         message = _unquoted(self._headers.get("grpc-message", ""))
-        raise unpack(status, message, _decoded(trailer) if trailer else None)
+        trailer = self._headers.get(TRAILER)
+        strange = words == str(Code.UNIMPLEMENTED) and trailer is None
+        if strange or not words.isdecimal():
+            raise self.connection.no_conmand(message or f"status {words}")
+        if int(words):
+            raise unpack(int(words), message, _decoded(trailer) if trailer else None)
 
 
 def _decoded(value: str) -> bytes:
     """What is in it: gRPC leaves the = at the end of base64 away."""
-    return base64.b64decode(value + "=" * (-len(value) % 4))
+    with suppress(ValueError):  # binascii.Error: it is none
+        return base64.b64decode(value + "=" * (-len(value) % 4))
+    return b""
 
 
 def _unquoted(words: str) -> str:

@@ -28,6 +28,8 @@ class Channel:
         call = self.begin(method, **request)
         try:
             reply = call.read()
+            if reply is None:
+                raise call.connection.no_conmand("an answer with nothing in it")
             call.read()  # nothing: its end is part of it
         finally:
             self.done(call)

@@ -17,18 +17,18 @@ import os
 import select
 import socket
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from threading import RLock
-from typing import Any
 
 import h2.config
 import h2.connection
 import h2.events
+import h2.exceptions
 import h2.settings
 
 from conman_lab.errors import Unreachable
-
-from .failures import no_daemon
 
 READ = 256 * 1024  # bytes at a time
 WINDOW = 1024 * 1024  # bytes that the daemon may be ahead of our reader
@@ -44,6 +44,7 @@ class Connection:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.lock = RLock()  # of what follows; nobody blocks for long while it is held
+        self._waits = RLock()  # held by whoever waits at the socket
         self.h2 = h2.connection.H2Connection(CONFIG)
         self._socket = connect(path)
         self.gone = ""  # why it is of no use any more
@@ -60,16 +61,19 @@ class Connection:
     def usable(self) -> bool:
         """Idle, and its other end is there; what it had to say is read."""
         while not self.gone and _readable(self._socket, 0):
-            self.receive()
+            with suppress(Unreachable):  # and `gone` says why
+                self.receive()
         return not self.gone
 
     def wait(self, timeout: float | None = None) -> None:
         """Wait until there is something to receive.  TimeoutError."""
-        if not _readable(self._socket, timeout):
+        with self._waits:
+            readable = _readable(self._socket, timeout)
+        if not readable:
             raise TimeoutError(f"conmand said nothing in {timeout:g} s")
 
     def receive(self) -> list[h2.events.Event]:
-        """Read what is there, and what it means."""
+        """Read what is there, and what it means.  Unreachable: it makes no sense."""
         with self.lock:
             try:
                 data = self._socket.recv(READ, socket.MSG_DONTWAIT)
@@ -79,7 +83,10 @@ class Connection:
                 return self._lost(error.strerror or str(error))
             if not data:
                 return self._lost("the connection was closed")
-            events = self.h2.receive_data(data)
+            try:
+                events = self.h2.receive_data(data)
+            except (h2.exceptions.H2Error, UnicodeError) as error:
+                raise self.no_conmand(f"no HTTP/2: {error}") from None
             self.flush()
         if any(isinstance(it, h2.events.ConnectionTerminated) for it in events):
             self.gone = "it is shutting down"
@@ -94,13 +101,15 @@ class Connection:
                 self.gone = error.strerror or str(error)
 
     def close(self) -> None:
-        """Hang up; a thread that waits here hears it, shutdown(2)."""
+        """Hang up; a thread that waits here hears it, shutdown(2).
+
+        And has gone before its descriptor may be another file's.
+        """
         self.gone = self.gone or "the connection was closed"
-        try:  # noqa: SIM105
+        with suppress(OSError):  # ENOTCONN: the daemon was first
             self._socket.shutdown(socket.SHUT_RDWR)
-        except OSError:  # ENOTCONN: the daemon was first
-            pass
-        self._socket.close()
+        with self._waits:
+            self._socket.close()
 
     def _lost(self, why: str) -> list[h2.events.Event]:
         self.gone = self.gone or why
@@ -111,6 +120,14 @@ class Connection:
         return Unreachable(
             f"conmand at {self.path} has gone in the middle of {doing} ({self.gone}): "
             "whether that was done, `status` tells, once a daemon is there again"
+        )
+
+    def no_conmand(self, why: str) -> Unreachable:
+        """What to raise of one that makes no sense; it is asked nothing more."""
+        self.gone = self.gone or why
+        return Unreachable(
+            f"what answers at {self.path} is no conmand, or another version's ({why}): "
+            "say where it listens (conmanctl --host PATH)"
         )
 
 
@@ -129,8 +146,16 @@ def connect(path: Path) -> socket.socket:
         raise PermissionError(error.errno, words, str(path)) from None
     except OSError as error:  # ENOENT, ECONNREFUSED, ENOTDIR
         ours.close()
-        raise no_daemon(path, (error.strerror or str(error)).lower()) from None
+        raise _nobody(path, (error.strerror or str(error)).lower()) from None
     return ours
+
+
+def _nobody(path: Path, why: str) -> Unreachable:
+    """Say who was expected where, and how to have one."""
+    return Unreachable(
+        f"no conmand answers at {path} ({why}): start one (conmand --listen {path}), "
+        "or say where it listens (conmanctl --host PATH)"
+    )
 
 
 def _readable(connection: socket.socket, timeout: float | None) -> bool:
@@ -141,7 +166,7 @@ def _readable(connection: socket.socket, timeout: float | None) -> bool:
     return bool(poll.poll(None if timeout is None else max(0, timeout * 1000)))
 
 
-def deadline(timeout: float | None) -> Any:
+def deadline(timeout: float | None) -> Callable[[], float | None]:
     """A function that says how much of `timeout` is left."""
     ends_at = None if timeout is None else time.monotonic() + timeout
     return lambda: None if ends_at is None else max(0.0, ends_at - time.monotonic())

@@ -6,10 +6,14 @@ class and has what else it knows.  https://grpc.github.io/grpc/core/md_doc_statu
 """
 
 import os
+from contextlib import suppress
 from enum import IntEnum
+from typing import Any
+
+from google.protobuf.message import DecodeError
 
 from conman_lab import errors
-from conman_lab.errors import BadBundle, LabError, RuntimeFailed, Unreachable
+from conman_lab.errors import BadBundle, LabError, RuntimeFailed
 
 from .schema import MESSAGE
 
@@ -85,7 +89,7 @@ def pack(error: Exception) -> bytes:
 
 def unpack(code: int, message: str, trailer: bytes | None) -> Exception:
     """The error that the daemon had, as its manager raised it."""
-    failure = Failure.FromString(trailer) if trailer else Failure()
+    failure = _failure(trailer)
     if failure.errno:
         name = [failure.words] if failure.words else []
         return OSError(failure.errno, os.strerror(failure.errno), *name)
@@ -99,6 +103,13 @@ def unpack(code: int, message: str, trailer: bytes | None) -> Exception:
         error.command, error.status = tuple(failure.command), failure.status
         error.words = failure.words
     return error
+
+
+def _failure(trailer: bytes | None) -> Any:
+    """What else is known; of a stranger's trailer, nothing."""
+    with suppress(DecodeError):
+        return Failure.FromString(trailer or b"")
+    return Failure()
 
 
 def cut(words: str) -> str:
@@ -130,11 +141,3 @@ def _kind(name: str, code: int) -> type[Exception]:
     if code == Code.PERMISSION_DENIED:
         return PermissionError
     return coded[0] if coded else LabError
-
-
-def no_daemon(socket: object, why: str) -> Unreachable:
-    """Say who was expected where, and how to have one."""
-    return Unreachable(
-        f"no conmand answers at {socket} ({why}): start one (conmand --listen {socket}), "
-        "or say where it listens (conmanctl --host PATH)"
-    )
