@@ -184,6 +184,18 @@ def test_waiting_first_and_reading_afterwards(daemon, bundle):
     client.remove("web", force=True)
 
 
+def test_one_who_waits_late_hears_the_same(daemon, bundle):
+    """All of it, and the end of the call, come at once."""
+    client = daemon.start().client
+    client.create("web", bundle("sleeper"))
+    client.start("web")
+    with client.exec("web", "echo", "kept") as session:
+        eventually(lambda: daemon.journal(method="Session", code="OK"))
+        assert session.wait(10) == Exit(code=0)
+        assert [*session] == [(Stream.STDOUT, b"kept\n")]
+    client.remove("web", force=True)
+
+
 def test_a_terminal_from_afar_has_its_size(daemon, bundle):
     client = daemon.start().client
     client.create("web", bundle("sleeper"))

@@ -78,8 +78,7 @@ class RemoteSession:
         left = deadline(timeout)
         try:
             while self._exit is None:
-                self._next(left())
-                if self._output_ended and self._call.ended and self._exit is None:
+                if self._next(left()) is None:
                     raise ExitLost(f"conmand did not say how {self.id} has ended")
         except TimeoutError:
             raise Deadline(f"{self.id} did not end in {timeout:g} s") from None
