@@ -4,8 +4,10 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -16,7 +18,9 @@ from manager_home import left, managing
 from conman_lab.errors import WrongState
 from conman_lab.linux import Exit
 from conman_lab.manager import restarts
-from conman_lab.manager.container import Policy, Restart
+from conman_lab.manager.container import Container, Policy, Restart
+from conman_lab.manager.register import Entry
+from conman_lab.manager.store import Store
 from conman_lab.oci.runtime import Runtime
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.needs_runc]
@@ -191,9 +195,26 @@ def test_stop_cancels_a_restart_that_is_due(manager, running):
     assert manager.status("exiter").restarts == 0
 
 
-def test_the_waits_double_and_a_good_run_begins_anew():
-    from conman_lab.manager.container import Container
+def test_close_cancels_what_a_restart_has_led_to(tmp_path):
+    def again(entry):
+        """A run that has ended before `start` has returned."""
+        late = replace(entry.container, exit=Exit(1, at=time.time() + 60))
+        entry.container = late
+        ours.consider(entry)
+        runs.append(late)
 
+    def waiting():
+        return [it for it in threading.enumerate() if isinstance(it, threading.Timer)]
+
+    failed = Container("1", "x", restart=ALWAYS, started_at=1, exit=Exit(1, at=1))
+    runs, ours = [], restarts.Restarts(Store(tmp_path), again)
+    ours.consider(Entry(failed))
+    eventually(lambda: runs and len(waiting()) == 1)
+    ours.close()
+    assert not waiting()
+
+
+def test_the_waits_double_and_a_good_run_begins_anew():
     def due(restarts_by_now, ran):
         now = time.time()
         it = Container(

@@ -6,7 +6,7 @@ it ended is in its exit file, and that it was asked to stop is a file of its own
 
 import time
 from collections.abc import Callable
-from threading import Lock, Timer
+from threading import Lock, Timer, current_thread
 
 from .container import Container, Policy
 from .register import Entry
@@ -22,7 +22,7 @@ class Restarts:
     def __init__(self, store: Store, again: Callable[[Entry], object]) -> None:
         self._store, self._again = store, again
         self._lock = Lock()
-        self._timers: dict[str, Timer] = {}
+        self._timers: set[Timer] = set()
         self._closed = False
 
     def consider(self, entry: Entry) -> None:
@@ -33,7 +33,7 @@ class Restarts:
         timer.daemon = True
         with self._lock:
             if not self._closed:
-                self._timers[entry.id] = timer
+                self._timers.add(timer)
                 timer.start()
 
     def wanted(self, container: Container) -> bool:
@@ -44,7 +44,7 @@ class Restarts:
         """No more; one that is under way is waited for."""
         with self._lock:
             self._closed = True
-            timers = [*self._timers.values()]
+            timers = [*self._timers]
         for timer in timers:
             timer.cancel()
             timer.join()
@@ -54,7 +54,8 @@ class Restarts:
             self._again(entry)
         finally:
             with self._lock:
-                self._timers.pop(entry.id, None)
+                # This one alone: a run that was short has one for the next by now.
+                self._timers -= {current_thread()}
 
 
 def is_due(container: Container) -> bool:
