@@ -2,11 +2,14 @@
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import pytest
 from eventually import eventually
-from manager_home import left
+from manager_home import descriptors, left
+from tmpfs import small_disk
 
 from conman_lab.errors import (
     BadBundle,
@@ -16,10 +19,11 @@ from conman_lab.errors import (
     LaunchFailed,
     NameTaken,
     NotFound,
+    RuntimeMissing,
     WrongState,
 )
 from conman_lab.linux import Exit
-from conman_lab.manager import stats
+from conman_lab.manager import ownership, stats
 from conman_lab.manager.container import Limits, Status
 from conman_lab.manager.manager import Manager
 from conman_lab.manager.ownership import RootTaken
@@ -144,6 +148,53 @@ def test_a_root_has_one_manager(manager, runtime):
         Manager(runtime.home, runtime)
     manager.close()
     Manager(runtime.home, runtime).close()
+
+
+def test_a_manager_that_could_not_be_made_leaves_its_root_free(home, monkeypatch):
+    before = descriptors()
+    monkeypatch.setenv("CONMAN_LAB_RUNTIME", "no-such-runtime")
+    with pytest.raises(RuntimeMissing):
+        Manager(home)
+    monkeypatch.delenv("CONMAN_LAB_RUNTIME")
+    Manager(home).close()
+    assert descriptors() == before
+
+
+def test_a_root_can_be_had_on_a_full_disk(tmp_path):
+    with small_disk(tmp_path / "disk", "64k") as root:
+        with (root / "ballast").open("wb", 0) as file, suppress(OSError):  # ENOSPC
+            while file.write(bytes(4096)):
+                pass
+        owned = ownership.take(root)
+        with pytest.raises(RootTaken):
+            ownership.take(root)
+        ownership.give_back(owned)
+
+
+def test_a_closed_manager_touches_nothing(manager, running, bundle):
+    running("sleeper")
+    manager.close()
+    for verb in (
+        manager.list,
+        manager.prune,
+        partial(manager.create, "new", bundle("sleeper")),
+        *(partial(verb, "sleeper") for verb in (manager.status, manager.stop)),
+        *(partial(verb, "sleeper") for verb in (manager.attach, manager.remove)),
+        partial(manager.exec, "sleeper", "true"),
+    ):
+        with pytest.raises(WrongState, match="this manager was closed"):
+            verb()
+
+
+def test_a_stop_hears_that_its_manager_was_closed(manager, running):
+    running("sleeper", "sh", "-c", "trap '' TERM; while :; do sleep 1; done")
+    with ThreadPoolExecutor() as threads:
+        stopping = threads.submit(manager.stop, "sleeper", 60)
+        noted = Path(manager.inspect("sleeper")["directory"], "stop")
+        eventually(noted.exists)
+        manager.close()
+        with pytest.raises(WrongState, match="its manager was closed"):
+            stopping.result(10)
 
 
 def test_of_two_removals_one_finds_nothing(manager, running, runtime):

@@ -5,9 +5,10 @@ is a program to start, 10 ms.  And nobody sleeps: the watcher hears of the end.
 """
 
 import signal
+from concurrent.futures import CancelledError
 from contextlib import suppress
 
-from conman_lab.errors import Deadline
+from conman_lab.errors import Deadline, WrongState
 from conman_lab.identity import Identity
 from conman_lab.oci import cgroups
 from conman_lab.spans import spanned
@@ -59,6 +60,9 @@ def _ended(entry: Entry, timeout: float) -> bool:
         entry.end.result(timeout)
     except TimeoutError:
         return False
+    except CancelledError:
+        name = entry.container.name
+        raise WrongState(f"{name} may run on: its manager was closed") from None
     return True
 
 

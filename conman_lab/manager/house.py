@@ -107,11 +107,12 @@ class House:
     def close(self) -> None:
         """Let go of all that is ours in memory; containers go on."""
         self.restarts.close()
+        entries = self.register.close()
         self.watcher.close()
         self.events.close()
         self.commands.close()
         self.zygote.close()
-        for entry in self.register.all():
+        for entry in entries:
             entry.end.cancel()
 
     def _heard(self, id: str) -> None:

@@ -43,8 +43,9 @@ class Looking:
 
         Memory has all that it takes, once what has ended by now has been heard.
         """
+        entries = self._house.register.all()
         self._house.watcher.catch_up()
-        everyone = [entry.container for entry in self._house.register.all()]
+        everyone = [entry.container for entry in entries]
         found = [
             it
             for it in everyone

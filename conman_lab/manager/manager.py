@@ -12,7 +12,7 @@ of that root goes on, and finishes or undoes what was under way.
 
 import signal
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -33,7 +33,7 @@ from .removal import remove
 from .restoring import restore, revive
 from .steps import passed
 from .talking import Talking
-from .vocabulary import List, Names, Source
+from .vocabulary import Names, Source
 
 
 class Manager(Looking, Talking):
@@ -44,9 +44,13 @@ class Manager(Looking, Talking):
 
     def __init__(self, root: Path | str, runtime: Runtime | None = None) -> None:
         self.root = Path(root).absolute()
-        self._owned = ownership.take(self.root)
-        self._house = House(self.root, runtime or _runtime(self.root), revive)
-        self.restore()
+        with ExitStack() as undo:
+            self._owned = ownership.take(self.root)
+            undo.callback(ownership.give_back, self._owned)
+            self._house = House(self.root, runtime or _runtime(self.root), revive)
+            undo.callback(self._house.close)
+            restore(self._house)
+            undo.pop_all()
 
     def create(
         self,
@@ -154,11 +158,6 @@ class Manager(Looking, Talking):
                     remove(self._house, entry)
                     removed.append(entry.id)
         return removed
-
-    def restore(self) -> List:
-        """Find everyone again, and finish or undo what was under way: all there are."""
-        restore(self._house)
-        return self.list()
 
     def close(self) -> None:
         """Let go: containers go on, and the next manager of this root finds them."""

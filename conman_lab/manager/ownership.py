@@ -6,6 +6,7 @@ held by somebody alive.  The file says who, as an Identity.
 
 import fcntl
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from conman_lab.errors import WrongState
@@ -23,17 +24,24 @@ def take(root: Path) -> int:
     fd = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+    except BlockingIOError:  # EWOULDBLOCK: it is held
         os.close(fd)
         raise RootTaken(_taken(root, file)) from None
-    os.ftruncate(fd, 0)
-    os.pwrite(fd, str(Identity.of(os.getpid())).encode(), 0)
+    with suppress(OSError):  # ENOSPC: who is to make room must be able to begin
+        _sign(fd)
     return fd
 
 
 def give_back(fd: int) -> None:
     """Somebody else may have it."""
     os.close(fd)
+
+
+def _sign(fd: int) -> None:
+    """Written first and cut second: that takes no room on a disk where it was before."""
+    text = str(Identity.of(os.getpid())).encode()
+    os.pwrite(fd, text, 0)
+    os.ftruncate(fd, len(text))
 
 
 def _taken(root: Path, file: Path) -> str:

@@ -7,7 +7,7 @@ One manager has a root, so a name that is free here is free.
 from concurrent.futures import Future
 from threading import Lock
 
-from conman_lab.errors import NameTaken, NotFound
+from conman_lab.errors import NameTaken, NotFound, WrongState
 from conman_lab.linux import Exit
 
 from .container import Container
@@ -36,10 +36,12 @@ class Register:
         self._lock = Lock()
         self._entries: dict[str, Entry] = {}
         self._ids: dict[str, str] = {}  # by name; empty: it is being created
+        self._closed = False
 
     def reserve(self, name: str) -> None:
         """Take a name.  NameTaken."""
         with self._lock:
+            self._check_open()
             if name in self._ids:
                 raise NameTaken(
                     f"there is a container {name!r} already: remove it, "
@@ -67,6 +69,7 @@ class Register:
     def all(self) -> list[Entry]:
         """Everyone, in the order in which they came."""
         with self._lock:
+            self._check_open()
             return [*self._entries.values()]
 
     def get(self, id: str) -> Entry | None:
@@ -76,6 +79,7 @@ class Register:
     def find(self, ref: str) -> Entry:
         """The one of that id or name, or the only one whose id begins so.  NotFound."""
         with self._lock:
+            self._check_open()
             exact = self._entries.get(ref) or self._entries.get(self._ids.get(ref, ""))
             if exact:
                 return exact
@@ -87,3 +91,19 @@ class Register:
                 f"{ref!r} is the beginning of {len(found)} ids: give more of it"
             )
         raise NotFound(f"there is no container {ref!r}: `list` tells which there are")
+
+    def close(self) -> list[Entry]:
+        """Nobody is to be found here any more; who was.
+
+        With its register a manager is closed: its root may soon be another's.
+        """
+        with self._lock:
+            self._closed = True
+            return [*self._entries.values()]
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise WrongState(
+                "this manager was closed, and its containers go on: "
+                "make another one of the same root"
+            )
