@@ -8,7 +8,7 @@ may call at once, each over a connection of its own, which is kept for the next 
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -22,6 +22,7 @@ from .container import NEVER, UNLIMITED, Container, Limits, Restart, Status
 from .session import RemoteSession
 from .vocabulary import Facts, List, Names, Source
 from .wire import convert
+from .wire.call import Call
 from .wire.channel import Channel
 from .wire.schema import METHODS
 from .wire.streams import Replies
@@ -167,14 +168,12 @@ class Client:
         """What it has written; closing the iterator hangs up."""
         wanted: Any = {"since": since, "tail": tail, "follow": follow}
         call = self._channel.begin(METHODS["Logs"], container_id=ref, **wanted)
-        done = partial(self._channel.done, call)
-        return Replies(call, "records", convert.record_of, done)
+        return Replies(call, "records", convert.record_of, self._done(call))
 
     def events(self, since: float | None = None) -> Iterator[Event]:
         """What happens from now on; closing the iterator hangs up."""
         call = self._channel.begin(METHODS["Events"], since=since)
-        done = partial(self._channel.done, call)
-        return Replies(call, "events", convert.event_of, done)
+        return Replies(call, "events", convert.event_of, self._done(call))
 
     def attach(self, ref: str, stdin: bool = False) -> RemoteSession:
         """See what it writes from now on, and type."""
@@ -221,7 +220,11 @@ class Client:
 
     def _session(self, **request: Any) -> RemoteSession:
         call = self._channel.begin(METHODS["Session"], end=False, **request)
-        return RemoteSession(call, partial(self._channel.done, call))
+        return RemoteSession(call, self._done(call))
+
+    def _done(self, call: Call) -> Callable[[], None]:
+        """What ends it, and has its connection kept if that is still of use."""
+        return partial(self._channel.done, call)
 
 
 def _source(source: Source) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """What a container is to be: a bundle, and the wishes of whoever creates it."""
 
+import math
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -68,7 +69,7 @@ def check(labels: Mapping[str, str], limits: Limits, restart: Restart) -> None:
         if not isinstance(word, str):
             raise InvalidArgument(f"labels are words, and {word!r} is none")
     for name, limit in vars(limits).items():
-        if limit is not None and limit <= 0:
+        if limit is not None and not 0 < limit < math.inf:  # nor a NaN
             raise InvalidArgument(f"a limit is more than 0, and {name} is {limit}")
     if restart.limit < 0:
         raise InvalidArgument(

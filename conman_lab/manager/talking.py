@@ -26,6 +26,10 @@ from .house import House
 from .sessions import ViewerSession
 from .steps import passed
 
+MOST = (
+    16 * 1024 * 1024
+)  # bytes of each stream that `run_in` collects, as CRI's ExecSync
+
 
 class Talking:
     """The part of a manager that talks with containers."""
@@ -80,14 +84,18 @@ class Talking:
         cwd: str | None = None,
         timeout: float | None = None,
     ) -> Completed:
-        """The same, and wait for it; Deadline: it was ended after `timeout` seconds."""
+        """The same, and wait for it; Deadline: it was ended after `timeout` seconds.
+
+        The first 16 MiB of each stream are kept, and the rest is read for nothing.
+        """
         ends_at = math.inf if timeout is None else time.monotonic() + timeout
         written = {stream: bytearray() for stream in Stream}
         session, process = self._exec(ref, command, log=False, env=env, cwd=cwd)
         with session:
             try:
                 while news := session.read(_left(ends_at)):
-                    written[news[0]] += news[1]
+                    room = MOST - len(written[news[0]])
+                    written[news[0]] += news[1][:room]
                 how = session.wait(_left(ends_at))
             except TimeoutError:
                 process.signal()

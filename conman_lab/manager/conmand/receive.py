@@ -3,13 +3,11 @@
 grpclib would read whatever is announced, four gigabytes if need be, into memory.
 """
 
-import struct
 from typing import Any
 
 from conman_lab.errors import InvalidArgument
+from conman_lab.manager.wire.framing import PREFIX, unpacked
 from conman_lab.manager.wire.schema import LARGEST
-
-PREFIX = struct.Struct(">?I")  # compressed or not, length
 
 
 class TooLarge(InvalidArgument):
@@ -18,8 +16,7 @@ class TooLarge(InvalidArgument):
 
 async def receive(stream: Any, largest: int = LARGEST) -> Any:
     """The next request; None: there are no more.  InvalidArgument: not for us."""
-    http2 = stream._stream  # noqa: SLF001  # grpclib has no other way to it
-    prefix = await http2.recv_data(PREFIX.size)
+    prefix = await _received(stream, PREFIX.size)
     if not prefix:
         return None
     compressed, length = PREFIX.unpack(prefix)
@@ -29,8 +26,19 @@ async def receive(stream: Any, largest: int = LARGEST) -> Any:
         raise TooLarge(
             f"a message of {length} bytes is too large: this daemon takes {largest}"
         )
-    body = await http2.recv_data(length) if length else b""
+    body = await _received(stream, length)
+    if len(body) < length:
+        raise InvalidArgument("a message that is cut off")
     try:
-        return stream._recv_type.FromString(body)  # noqa: SLF001
-    except Exception as error:  # noqa: BLE001  # protobuf's DecodeError, whichever implementation
+        return unpacked(stream._recv_type, body)  # noqa: SLF001
+    except ValueError as error:
         raise InvalidArgument(f"a message that cannot be read: {error}") from None
+
+
+async def _received(stream: Any, count: int) -> bytes:
+    """So many bytes, or none: no more come."""
+    http2 = stream._stream  # noqa: SLF001  # grpclib has no other way to it
+    try:
+        return bytes(await http2.recv_data(count))
+    except AssertionError:  # grpclib's word for: fewer have come, and no more will
+        raise InvalidArgument("a message that is cut off") from None

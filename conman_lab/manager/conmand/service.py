@@ -18,7 +18,7 @@ from grpclib.const import Cardinality, Handler, Status
 from grpclib.exceptions import ProtocolError
 from h2.exceptions import ProtocolError as H2Error
 
-from conman_lab.errors import LabError
+from conman_lab.errors import InvalidArgument, LabError
 from conman_lab.manager.wire.failures import TRAILER, Code, code_of, cut, pack
 from conman_lab.manager.wire.schema import METHODS, Method
 
@@ -69,12 +69,12 @@ class Service:
         try:
             told["pid"] = _admitted(stream)
             request = await receive(stream)
+            if request is None:
+                raise InvalidArgument(f"{method.name}: a call without a message")
             told["container"] = _about(request)
             await self._answer(method, request, stream)
             told["code"] = Code.OK.name
-        except (
-            asyncio.CancelledError
-        ):  # the client has gone, or its deadline has passed
+        except asyncio.CancelledError:  # the client has gone, or its deadline passed
             told["code"] = Code.CANCELLED.name
             raise
         except Exception as error:  # noqa: BLE001  # that is the client's, too

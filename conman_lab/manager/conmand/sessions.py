@@ -14,6 +14,7 @@ from conman_lab.manager.wire.schema import METHODS
 from .desk import Desk
 from .opened import Opened
 from .receive import receive
+from .talk import first_of
 from .threads import Kind
 
 Reply = METHODS["Session"].reply
@@ -25,30 +26,27 @@ async def session(desk: Desk, request: Any, out: Any) -> None:
     opened = Opened(begun)
     try:
         await out.send_message(Reply(id=begun.id))
-        await _serve(opened, out)
+        await first_of(_look(opened, out), _type(opened, out))
     finally:
         opened.hang_up()
 
 
-async def _serve(opened: Opened, out: Any) -> None:
+async def _look(opened: Opened, out: Any) -> None:
     """Until the output and then the container, or the command, have ended."""
-    typing = asyncio.ensure_future(_type(opened, out))
-    try:
-        async for stream, output in opened.output():
-            await out.send_message(Reply(stream=stream, output=output))
-        await out.send_message(Reply(end_output=True))
-        how = convert.exit_message(await opened.how_it_ended())
-        await out.send_message(Reply(exit=how))
-    finally:
-        typing.cancel()
+    async for stream, output in opened.output():
+        await out.send_message(Reply(stream=stream, output=output))
+    await out.send_message(Reply(end_output=True))
+    how = convert.exit_message(await opened.how_it_ended())
+    await out.send_message(Reply(exit=how))
 
 
 async def _type(opened: Opened, out: Any) -> None:
-    """Pass on what comes, in its order; a container that has gone hears nothing."""
-    with suppress(OSError, NotPossible):
+    """Pass on what comes, in its order, and never be the first.  InvalidArgument."""
+    with suppress(OSError, NotPossible):  # a container that has gone hears nothing
         while (request := await receive(out)) is not None:
             await _pass_on(opened, request)
         await opened.end_input()
+    await asyncio.Event().wait()
 
 
 async def _pass_on(opened: Opened, request: Any) -> None:

@@ -35,7 +35,7 @@ class Talk:
         """Until it is over.  ConnectionError: the client went."""
         await self._line.say(self._first(), b"")  # from here on nothing is missed
         ways = self._hear(), self._type(), self._look(), self._ping()
-        if status := await _first_of(*ways):
+        if status := await first_of(*ways):
             await self._line.end(status)
 
     def _first(self) -> Channel:
@@ -82,7 +82,7 @@ class Talk:
             await self._inbox.put(data)
 
 
-async def _first_of(*ways: Coroutine[Any, Any, Any]) -> Any:
+async def first_of(*ways: Coroutine[Any, Any, Any]) -> Any:
     """What the first of them returns, or raises; the others are cancelled."""
     tasks = [asyncio.ensure_future(way) for way in ways]
     try:

@@ -4,18 +4,18 @@ They run in threads, and know messages on one side and the manager on the other.
 """
 
 import json
+import signal
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Any
 
-from conman_lab.errors import InvalidArgument, NotFound
+from conman_lab.errors import NotFound
 from conman_lab.manager.container import Container
-from conman_lab.manager.vocabulary import Containers, Source
+from conman_lab.manager.vocabulary import Containers
 from conman_lab.manager.wire import convert
 from conman_lab.manager.wire.schema import METHODS
-from conman_lab.oci import Bundle
 
+from . import asked
 from .rows import Rows
 from .threads import Kind
 
@@ -38,14 +38,14 @@ def create(manager: Containers, request: Any) -> Any:
     window = request.window
     made = manager.create(
         request.name,
-        _source(request),
+        asked.source(request),
         *command,
         *request.args,
         env=dict(request.env),
-        readonly=_readonly(request),
+        readonly=asked.readonly(request),
         labels=dict(request.labels),
         limits=convert.limits_of(request.limits),
-        restart=_restart(request),
+        restart=asked.restart(request),
         terminal=request.terminal,
         stdin=request.stdin,
         stdin_once=request.stdin_once,
@@ -59,13 +59,11 @@ def create(manager: Containers, request: Any) -> Any:
 
 def stop(manager: Containers, request: Any) -> Any:
     """End it; conman counts in whole seconds."""
-    precise = request.HasField("patience")
-    patience = request.patience if precise else request.timeout
-    if patience < 0:
-        raise InvalidArgument(f"cannot wait {patience:g} seconds: take 0 or more")
-    return _changed(
-        "StopContainer", manager.stop(request.container_id, patience), request
-    )
+    if not request.HasField("patience"):
+        request.patience = request.timeout
+    patience = asked.seconds(request, "patience") or 0.0
+    stopped = manager.stop(request.container_id, patience)
+    return _changed("StopContainer", stopped, request)
 
 
 def remove(manager: Containers, request: Any) -> Any:
@@ -80,8 +78,7 @@ def remove(manager: Containers, request: Any) -> Any:
 
 def list_all(rows: Rows, manager: Containers, request: Any) -> Any:
     """All of them, or some."""
-    state = convert.STATUS[request.state] if request.HasField("state") else None
-    found = manager.list(state, dict(request.labels))
+    found = manager.list(asked.status(request), dict(request.labels))
     return rows.packed(found, request.whole)
 
 
@@ -101,8 +98,9 @@ def inspect(manager: Containers, request: Any) -> Any:
 
 
 def kill(manager: Containers, request: Any) -> Any:
-    """Send a signal; 0, which nobody wrote, is SIGTERM."""
-    manager.kill(request.container_id, request.signal or 15)
+    """Send a signal; SIGTERM, if nobody says which."""
+    wanted = request.signal if request.HasField("signal") else signal.SIGTERM
+    manager.kill(request.container_id, wanted)
     return METHODS["KillContainer"].reply()
 
 
@@ -124,7 +122,7 @@ def run_in(manager: Containers, request: Any) -> Any:
         *wanted.command,
         env=dict(wanted.env),
         **convert.given(wanted, "cwd"),
-        **convert.given(request, "timeout"),
+        timeout=asked.seconds(request, "timeout"),
     )
     return METHODS["RunIn"].reply(
         status=done.status, stdout=done.stdout, stderr=done.stderr
@@ -140,31 +138,6 @@ def _changed(name: str, container: Container, request: Any) -> Any:
     """Nothing for conman's client; for ours, what has become of it."""
     wanted = getattr(request, "whole", True)
     return METHODS[name].reply(whole=convert.whole_of(container) if wanted else None)
-
-
-def _source(request: Any) -> Source:
-    path = Path(request.source or request.rootfs_path)
-    if not path.is_absolute():
-        raise InvalidArgument(
-            f"{str(path)!r} is no absolute path, and this daemon has another directory"
-        )
-    if request.config:
-        return Bundle(path, json.loads(request.config))
-    return path
-
-
-def _readonly(request: Any) -> bool | None:
-    """With a source it may be left open; conman's rootfs_readonly is said always."""
-    if request.rootfs_path:
-        return bool(request.rootfs_readonly)
-    return bool(request.readonly) if request.HasField("readonly") else None
-
-
-def _restart(request: Any) -> Any:
-    try:
-        return convert.restart_of(request.restart)
-    except ValueError as error:
-        raise InvalidArgument(f"{error}: take no, on-failure or always") from None
 
 
 UNARY: dict[str, tuple[Kind, Answer]] = {

@@ -19,6 +19,14 @@ def framed(message: Any) -> bytes:
     return PREFIX.pack(False, len(body)) + body
 
 
+def unpacked(kind: Any, body: bytes) -> Any:
+    """The message of `kind` in these bytes.  ValueError: there is none."""
+    try:
+        return kind.FromString(body)
+    except DecodeError as error:
+        raise ValueError(f"no {kind.__name__}: {error}") from None
+
+
 class Unframer:
     """Bytes in, messages of `kind` out, of at most `largest` bytes each."""
 
@@ -42,10 +50,7 @@ class Unframer:
             return None
         body = bytes(memoryview(self._unread)[PREFIX.size : end])
         del self._unread[:end]
-        try:
-            return self._kind.FromString(body)
-        except DecodeError:
-            raise ValueError("a message of another protocol") from None
+        return unpacked(self._kind, body)
 
     @property
     def cut_off(self) -> bool:

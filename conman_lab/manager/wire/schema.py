@@ -56,7 +56,7 @@ MESSAGES = """
     Window = { 1 rows:int32, 2 columns:int32 }
     Exit = { 1 code?:int32, 2 signal?:int32, 3 at?:double, 4 oom:bool }
 
-    KillContainerRequest = { 1 container_id:string, 2 signal:int32 }
+    KillContainerRequest = { 1 container_id:string, 2 signal?:int32 }
     KillContainerResponse = {}
     WaitContainerRequest = { 1 container_id:string, 2 timeout?:double }
     WaitContainerResponse = { 1 exit:Exit }

@@ -12,6 +12,8 @@ T = TypeVar("T")
 class Replies(Generic[T]):
     """Iterates over what is in the replies' list `field`, until their end.
 
+    There is one when the daemon has begun to answer: what it refuses is raised here.
+
     `close` may be called from another thread, and ends a `next` that waits there; so
     may the last reference's end.
     """
@@ -26,6 +28,11 @@ class Replies(Generic[T]):
         self._call, self._field, self._convert, self._done = call, field, convert, done
         self._ready: deque[Any] = deque()
         self._closed = False
+        try:
+            call.begun()
+        except BaseException:
+            self.close()
+            raise
 
     def __iter__(self) -> Iterator[T]:
         return self
