@@ -78,6 +78,8 @@ def test_what_is_built_stays_as_it_is(tmp_path):
     needs_busybox()
     rootfs.build(tmp_path)
     (tmp_path / "etc" / "passwd").write_text("mine\n")
+    (tmp_path / "bin" / "cat").unlink()
+    (tmp_path / "bin" / "cat").write_text("mine\n")
     before = listing(tmp_path)
     rootfs.build(tmp_path)
     assert listing(tmp_path) == before
