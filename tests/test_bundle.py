@@ -207,6 +207,21 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_a_change_of_a_bad_bundle_works_or_says_what_is_bad(good, change):
+    for spoiled, field, _ in BAD:
+        config = copy.deepcopy(good.config)
+        spoiled(config)
+        try:
+            assert isinstance(change(Bundle(good.directory, config)), Bundle)
+        except BadBundle as error:
+            assert error.field == field  # noqa: PT017  # mostly there is none
+
+
+def test_a_variable_may_have_any_name(good):
+    assert "self=1" in good.with_env(self="1").config["process"]["env"]
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
 def test_a_change_touches_neither_the_original_nor_its_file(good, change):
     config, text = copy.deepcopy(good.config), on_disk(good)
     changed = change(good)

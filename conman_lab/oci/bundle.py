@@ -13,13 +13,15 @@ import json
 import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from conman_lab.errors import BadBundle, NameTaken
 from conman_lab.files import write_atomically
 from conman_lab.names import check_name, make_private
 
 from . import spec
+
+Part = TypeVar("Part", dict[str, Any], list[Any])
 
 
 @dataclass(frozen=True)
@@ -87,10 +89,10 @@ class Bundle:
         """Another command."""
         return self._with("process", args=list(args))
 
-    def with_env(self, **variables: str) -> "Bundle":
+    def with_env(self, /, **variables: str) -> "Bundle":
         """More environment variables, or other values for those that are there."""
-        old = self._process.get("env", [])
-        kept = [word for word in old if word.partition("=")[0] not in variables]
+        old = self._part("process.env", [])
+        kept = [word for word in old if str(word).partition("=")[0] not in variables]
         new = [f"{name}={value}" for name, value in variables.items()]
         return self._with("process", env=kept + new)
 
@@ -126,9 +128,8 @@ class Bundle:
         """One mount more, by default a bind mount of a directory of ours."""
         options = ("rbind", *options) if kind == "bind" else options
         mount = {"destination": destination, "type": kind, "source": str(source)}
-        changed = copy.deepcopy(self.config)
-        changed.setdefault("mounts", []).append(mount | {"options": list(options)})
-        return replace(self, config=changed)
+        mounts = [*self._part("mounts", []), mount | {"options": list(options)}]
+        return replace(self, config=copy.deepcopy(self.config) | {"mounts": mounts})
 
     def with_limits(
         self,
@@ -147,8 +148,7 @@ class Bundle:
             limits["pids"] = {"limit": pids}
         if cpus is not None:
             limits["cpu"] = {"quota": int(cpus * 100_000), "period": 100_000}
-        old = self.config.get("linux", {}).get("resources", {})
-        return self._with("linux", resources=copy.deepcopy(old) | limits)
+        return self._with("linux", resources=self._part("linux.resources", {}) | limits)
 
     def with_cgroup(self, path: str) -> "Bundle":
         """In this cgroup, in every tree; `/` first counts from the trees' roots."""
@@ -156,14 +156,26 @@ class Bundle:
 
     def without_namespaces(self, *kinds: str) -> "Bundle":
         """Not in namespaces of these kinds of its own, but in the host's."""
-        old = self.config.get("linux", {}).get("namespaces", [])
-        kept = [namespace for namespace in old if namespace["type"] not in kinds]
-        return self._with("linux", namespaces=copy.deepcopy(kept))
+        old = self._part("linux.namespaces", [])
+        kept = [
+            it for it in old if not (isinstance(it, dict) and it.get("type") in kinds)
+        ]
+        return self._with("linux", namespaces=kept)
 
     def _with(self, part: str, **changes: Any) -> "Bundle":
-        changed = copy.deepcopy(self.config)
-        changed[part] = changed.get(part, {}) | changes
-        return replace(self, config=changed)
+        changed = self._part(part, {}) | changes
+        return replace(self, config=copy.deepcopy(self.config) | {part: changed})
+
+    def _part(self, field: str, empty: Part) -> Part:
+        """A copy of `linux.resources`, say, if it is of the kind of `empty`; BadBundle."""
+        owner, _, name = field.rpartition(".")
+        holder = self._part(owner, {}) if owner else self.config
+        part = holder.get(name, empty)
+        if not isinstance(part, type(empty)):
+            expected = "an object" if isinstance(empty, dict) else "a list"
+            file = self.directory / "config.json"
+            raise BadBundle(file, field, f"expected {expected}, not {part!r}")
+        return copy.deepcopy(part)
 
     # --- on disk
 
