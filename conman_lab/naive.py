@@ -17,7 +17,7 @@ from pathlib import Path
 from .errors import ExitLost, LabError, LaunchFailed, RuntimeFailed
 from .linux import Exit
 from .oci import Bundle, Runtime
-from .oci.runtime import NULL, Stdio, last_words
+from .oci.program import NULL, Stdio, last_words
 from .stream import Stream
 
 ITS_STDERR = Path("/dev/stderr")  # where a runtime talks that nobody has told otherwise

@@ -11,7 +11,7 @@ import pytest
 from conman_lab import places
 from conman_lab.lab.doctor import INSTEAD, PROBES
 from conman_lab.oci import Runtime, cgroups, rootfs
-from conman_lab.oci.runtime import CRUN_ON_HYBRID
+from conman_lab.oci.program import CRUN_ON_HYBRID
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.needs_runc]
 

@@ -26,8 +26,11 @@ from conman_lab.errors import (
     RuntimeMissing,
 )
 from conman_lab.linux import signal_name
+from conman_lab.observe import procfs
 from conman_lab.oci import Bundle, Completed, Runtime, cgroups
-from conman_lab.oci.runtime import CRUN_ON_HYBRID, Stdio
+from conman_lab.oci.program import CRUN_ON_HYBRID, Stdio
+
+ME = os.getpid()
 
 
 def left_of(runtime, id):
@@ -157,6 +160,32 @@ def test_a_name_is_taken_until_its_container_is_deleted(runtime, bundle):
     assert runtime.state("one")["pid"] == pid
     runtime.delete("one", force=True)
     assert runtime.run("one", bundle("hello")).status == 0
+
+
+@pytest.mark.parametrize("verb", ["create", "run"])
+def test_a_name_is_free_again_when_there_is_no_runtime_to_call(runtime, bundle, verb):
+    missing = replace(runtime, program=Path("/no/runc"))
+    for _ in range(2):
+        with pytest.raises(FileNotFoundError):
+            VERBS[verb](missing, "one", bundle("hello"))
+    assert left_of(runtime, "one") == []
+
+
+def test_a_container_whose_run_was_killed_keeps_its_place(runtime, bundle):
+    """It lives on, and whoever cleans up must be able to find it."""
+    state = runtime.root / "one"
+    with ThreadPoolExecutor() as threads:
+        running = threads.submit(runtime.run, "one", bundle("sleeper"))
+        eventually((state / "state.json").exists)
+        eventually(lambda: not (state / "exec.fifo").exists())  # it has been started
+        everybody = procfs.snapshot().values()
+        (ours,) = (it for it in everybody if "run" in it.command[1:] and it.ppid == ME)
+        os.kill(ours.pid, signal.SIGKILL)
+        assert running.result(5).status == -signal.SIGKILL
+    assert runtime.status("one") == "running"
+    assert (runtime.home / "containers" / "one").exists()
+    runtime.delete("one", force=True)
+    assert left_of(runtime, "one") == []
 
 
 def test_of_many_who_create_one_name_one_gets_it(runtime, bundle):

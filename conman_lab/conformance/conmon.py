@@ -28,7 +28,7 @@ from conman_lab.files import write_atomically
 from conman_lab.identity import Identity
 from conman_lab.linux import Exit
 from conman_lab.oci import Bundle, Runtime
-from conman_lab.oci.runtime import last_words
+from conman_lab.oci.program import last_words
 from conman_lab.shim.exec import prepare
 from conman_lab.shim.kept import Kept, wait_for_end
 from conman_lab.shim.launch import ShimContainer

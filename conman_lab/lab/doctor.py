@@ -12,7 +12,7 @@ from dataclasses import asdict
 
 from conman_lab.errors import LabError, RuntimeFailed, RuntimeMissing
 from conman_lab.oci import Runtime, cgroups, rootfs
-from conman_lab.oci.runtime import CRUN_ON_HYBRID
+from conman_lab.oci.program import CRUN_ON_HYBRID
 
 from . import ingredients, machine
 from .diagnosis import Fact, Level, missing, ok, takes_root, trial, version, warning

@@ -4,17 +4,13 @@ It is no daemon.  Each call reads its state directory (`--root`), does one thing
 ends; what stays between `create` and `start` is the container's first process, which
 waits for a reader at a fifo.
 
-Where its words go is the one difficulty.  `create` and `exec` hand their own stderr on
-to the container, so from them we ask for a log file of the runtime's own; from the
-others we read stderr.
+How it is called, and where its words go, is in program.py.
 https://github.com/opencontainers/runtime-spec/blob/v1.1.0/runtime.md
 """
 
 import json
 import os
 import shutil
-import subprocess
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -26,39 +22,23 @@ from conman_lab.errors import BadBundle, NotPossible, RuntimeFailed, RuntimeMiss
 from conman_lab.names import check_name, make_private
 from conman_lab.spans import span
 
-from . import cgroups
 from .bundle import Bundle
-
-CRUN_ON_HYBRID = (
-    "crun does not work where cgroup v1 and v2 are mounted side by side, as here: "
-    "take runc, or boot with systemd.unified_cgroup_hierarchy=1"
+from .program import (
+    NULL,
+    Completed,
+    Stdio,
+    Words,
+    captured,
+    check,
+    handed_on,
+    last_words,
+    log_file,
 )
+
 SBIN = "/usr/local/sbin:/usr/sbin:/sbin"  # a user's PATH may lack them
 
-Words = list[str]  # `list` is one of the verbs below
-Pids = list[int]
+Pids = list[int]  # `list` is one of the verbs below
 States = list[dict[str, Any]]
-
-
-@dataclass(frozen=True)
-class Completed:
-    """What a command in a container did: its exit `status`, and what it wrote."""
-
-    status: int  # negative: the runtime died of that signal
-    stdout: bytes
-    stderr: bytes
-
-
-@dataclass(frozen=True)
-class Stdio:
-    """Descriptors that a container gets as its 0, 1 and 2; by default /dev/null."""
-
-    stdin: int = subprocess.DEVNULL
-    stdout: int = subprocess.DEVNULL
-    stderr: int = subprocess.DEVNULL
-
-
-NULL = Stdio()
 
 
 @dataclass(frozen=True)
@@ -115,18 +95,17 @@ class Runtime:
         """
         if console_socket is None:
             _without_terminal(bundle)
-        own = self.place(id, bundle)
-        pid_file = own.directory.parent / "pid"
-        options = ["--bundle", str(own.directory), "--pid-file", str(pid_file)]
-        if console_socket:
-            options += ["--console-socket", str(console_socket)]
-        with self._forgotten_on_failure(id), self._log() as ours:
+        with self._placed(id, bundle) as own, log_file(self.home) as ours:
+            pid_file = own.directory.parent / "pid"
+            options = ["--bundle", str(own.directory), "--pid-file", str(pid_file)]
+            if console_socket:
+                options += ["--console-socket", str(console_socket)]
             command = self.command("create", *options, id, log=log or ours)
             with span(f"{self} create", id=id):
-                status = _run(command, stdio)
+                status = handed_on(command, stdio)
             said = last_words(ours.read_text(errors="replace"))
-            self._check(command, "create", status, said)
-        return int(pid_file.read_text())
+            check(command, "create", status, said)
+            return int(pid_file.read_text())
 
     def start(self, id: str) -> None:
         """Let the first process become the container's command."""
@@ -137,11 +116,8 @@ class Runtime:
 
         BadBundle if it wants a terminal: ours is not the container's to have.
         """
-        own = self.place(id, _without_terminal(bundle))
-        with self._forgotten_on_failure(id):
-            done = self._captured(["run", "--bundle", str(own.directory), id], stdin)
-        self._forget(id)
-        return done
+        with self._placed(id, _without_terminal(bundle)) as own:
+            return self._captured(["run", "--bundle", str(own.directory), id], stdin)
 
     def exec(
         self,
@@ -232,28 +208,20 @@ class Runtime:
         command = self.command(*words)
         make_private(self.root)
         with span(f"{self} {words[0]}"):
-            done = subprocess.run(
-                command,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                start_new_session=True,
-            )
-        said = done.stderr.decode(errors="replace")
-        self._check(command, words[0], done.returncode, said)
+            done = captured(command)
+        check(command, words[0], done.status, done.stderr.decode(errors="replace"))
         return done.stdout.decode(errors="replace")
 
     def _captured(self, words: Words, stdin: bytes) -> Completed:
         """Run it in the foreground; its failure is the runtime's if that says so."""
         make_private(self.root)
-        with self._log() as log:
+        with log_file(self.home) as log:
             command = self.command(*words, log=log)
             with span(f"{self} {words[0]}"):
-                done = subprocess.run(
-                    command, input=stdin, capture_output=True, start_new_session=True
-                )
+                done = captured(command, stdin)
             if said := last_words(log.read_text(errors="replace")):
-                self._check(command, words[0], done.returncode, said)
-        return Completed(done.returncode, done.stdout, done.stderr)
+                check(command, words[0], done.status, said)
+        return done
 
     def _optional(self, *words: str) -> dict[str, Any]:
         try:
@@ -265,28 +233,18 @@ class Runtime:
                 ) from None
             raise
 
-    def _check(self, command: Words, verb: str, status: int, words: str) -> None:
-        if status == 0:
-            return
-        if self.name == "crun" and cgroups.mode() is cgroups.Mode.HYBRID:
-            words += f"\n{CRUN_ON_HYBRID}"
-        raise RuntimeFailed(f"{self.name} {verb}", command, status, words)
-
     @contextmanager
-    def _log(self) -> Iterator[Path]:
-        """A file for the runtime's own words, for the time of one call."""
-        with tempfile.NamedTemporaryFile(dir=self.home, prefix="log-") as file:
-            yield Path(file.name)
+    def _placed(self, id: str, bundle: Bundle) -> Iterator[Bundle]:
+        """Its place, kept for no container that never was, or has been deleted.
 
-    @contextmanager
-    def _forgotten_on_failure(self, id: str) -> Iterator[None]:
-        """Keep no place for a container that never was; one of that id may be there."""
+        But one whose `runc run` was killed lives on, and is found by its place.
+        """
+        own = self.place(id, bundle)
         try:
-            yield
-        except RuntimeFailed:
+            yield own
+        finally:
             if not (self.root / id).exists():
                 self._forget(id)
-            raise
 
     def _forget(self, id: str) -> None:
         shutil.rmtree(self.home / "containers" / id, ignore_errors=True)
@@ -302,34 +260,3 @@ def _without_terminal(bundle: Bundle) -> Bundle:
             "socket, or do without (with_terminal(False))",
         )
     return bundle
-
-
-def last_words(log: str) -> str:
-    """The last error in a log of JSON lines; empty if there is none.
-
-    >>> last_words('{"level": "error", "msg": "no such file"}')
-    'no such file'
-    """
-    words = ""
-    for line in log.splitlines():
-        try:
-            entry = json.loads(line)
-        except ValueError:  # it was killed in the middle of a line
-            continue
-        if isinstance(entry, dict) and entry.get("level") in ("error", "fatal"):
-            words = str(entry.get("msg", ""))
-    return words
-
-
-def _run(command: Words, stdio: Stdio) -> int:
-    """Wait for the command alone: the container it leaves keeps our stdio open.
-
-    In a session of its own: a notebook's interrupt button signals our whole group.
-    """
-    return subprocess.run(
-        command,
-        stdin=stdio.stdin,
-        stdout=stdio.stdout,
-        stderr=stdio.stderr,
-        start_new_session=True,
-    ).returncode

@@ -14,7 +14,7 @@ from conman_lab.errors import ExitLost, LabError, LaunchFailed
 from conman_lab.identity import Identity
 from conman_lab.linux import Exit
 from conman_lab.oci import Bundle, Runtime
-from conman_lab.oci.runtime import NULL
+from conman_lab.oci.program import NULL
 from conman_lab.stream import Stream
 
 
