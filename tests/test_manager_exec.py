@@ -1,8 +1,11 @@
 """Commands beside the first one, viewers, and logs that are read and followed."""
 
 import os
+import resource
 import signal
-from concurrent.futures import Future
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -82,6 +85,53 @@ def test_of_a_command_that_is_not_there_the_runtime_tells(manager, running):
     running("sleeper")
     with pytest.raises(LaunchFailed, match=r"cannot exec in sleeper: .*nope"):
         manager.run_in("sleeper", "nope")
+    assert execs(manager, "sleeper") == []
+
+
+def test_all_that_a_command_writes_is_there_however_busy_we_are(manager, running):
+    """A viewer would be dropped: it does not keep up with one that writes so fast."""
+    running("sleeper")
+    over = threading.Event()
+
+    def keep_busy():
+        while not over.is_set():
+            pass
+
+    with ThreadPoolExecutor() as threads:
+        for _ in range(2):
+            threads.submit(keep_busy)
+        try:
+            done = manager.run_in("sleeper", "head", "-c", "30000000", "/dev/zero")
+        finally:
+            over.set()
+    assert (done.status, len(done.stdout)) == (0, 16 * 1024 * 1024)
+    eventually(lambda: execs(manager, "sleeper") == [])
+
+
+@contextmanager
+def descriptors_left(count):
+    """So many may this process still open."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
+    taken = []
+    try:
+        with suppress(OSError):  # EMFILE
+            while True:
+                taken.append(os.open(os.devnull, os.O_RDONLY))
+        for _ in range(count):
+            os.close(taken.pop())
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        for fd in taken:
+            os.close(fd)
+
+
+def test_a_command_that_could_not_be_launched_leaves_nothing(manager, running):
+    """Its directory needs one descriptor, its shim's log and sync pipe need three."""
+    running("sleeper")
+    with descriptors_left(2), pytest.raises(OSError, match="Too many open files"):
+        manager.run_in("sleeper", "true")
     assert execs(manager, "sleeper") == []
 
 

@@ -22,8 +22,9 @@ KEEP = "keep"  # a note in a directory that stays
 class Command:
     """One of them, and its end; None: nobody knows how."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, unread: bool) -> None:
         self.directory = directory
+        self.unread = unread  # somebody will come for its log
         self.end: Future[Exit | None] = Future()
 
     @property
@@ -39,9 +40,9 @@ class Commands:
         self._watcher = watcher
         self._running: dict[str, Command] = {}
 
-    def keep(self, directory: Path) -> Command:
-        """Hear of its end."""
-        command = Command(directory)
+    def keep(self, directory: Path, unread: bool = False) -> Command:
+        """Hear of its end.  One that is `unread` stays until it is `let_go`."""
+        command = Command(directory, unread)
         self._running[command.key] = command
         self._watcher.watch(command.key, directory)
         if shim := shim_of(directory):
@@ -68,9 +69,14 @@ class Commands:
         if how or not lives:
             with suppress(InvalidStateError):  # that was told before
                 command.end.set_result(how)
-        if not lives:
+        if not lives and not command.unread:
             self._running.pop(key, None)
             discard(command.directory)
+
+    def let_go(self, command: Command) -> None:
+        """Its log has been read: it may go, now or when its shim has ended."""
+        command.unread = False
+        self.look(command.key)
 
     def close(self) -> None:
         """Wait for none of them any more."""

@@ -3,18 +3,17 @@
 Neither takes a container's lock: to look at one whose `stop` is slow is a good idea.
 """
 
-import math
 import secrets
-import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from conman_lab.errors import Deadline, InvalidArgument, LaunchFailed, WrongState
-from conman_lab.identity import Identity
 from conman_lab.oci import Completed
 from conman_lab.shim.exec import prepare
-from conman_lab.shim.launch import launch_watched
+from conman_lab.shim.launch import launch, launch_watched
+from conman_lab.shim.logs import read_log
+from conman_lab.shim.protocol import Options
 from conman_lab.shim.viewer import Viewer
 from conman_lab.spans import span
 from conman_lab.stream import Stream
@@ -23,12 +22,12 @@ from .commands import KEEP, discard
 from .container import Container
 from .facts import identity
 from .house import House
-from .sessions import ViewerSession
+from .sessions import ViewerSession, awaited
 from .steps import passed
 
-MOST = (
-    16 * 1024 * 1024
-)  # bytes of each stream that `run_in` collects, as CRI's ExecSync
+T = TypeVar("T")
+
+MOST = 16 * 1024 * 1024  # bytes a stream: what `run_in` gives, and CRI's ExecSync
 
 
 class Talking:
@@ -74,7 +73,13 @@ class Talking:
         """Run one command more in it; `log`: keep what that writes and how it ended."""
         wishes = {"env": env, "cwd": cwd, "terminal": terminal, "stdin": stdin}
         size = {"rows": rows, "columns": columns}
-        return self._exec(ref, command, log, **wishes, **size)[0]
+        container, options = self._prepared(ref, command, **wishes, **size)
+        if log:
+            (Path(options.directory) / KEEP).touch()
+        _, viewer = self._launched(container, options, command, launch_watched)
+        it = self._house.commands.keep(Path(options.directory))
+        name = f"{command[0]} in {container.name}"
+        return ViewerSession(it.directory.name, name, viewer, it.end)
 
     def run_in(
         self,
@@ -86,28 +91,27 @@ class Talking:
     ) -> Completed:
         """The same, and wait for it; Deadline: it was ended after `timeout` seconds.
 
-        The first 16 MiB of each stream are kept, and the rest is read for nothing.
+        What it wrote is read from its log, the first 16 MiB of each stream: we may be
+        busy, and a viewer that does not keep up is dropped.
         """
-        ends_at = math.inf if timeout is None else time.monotonic() + timeout
-        written = {stream: bytearray() for stream in Stream}
-        session, process = self._exec(ref, command, log=False, env=env, cwd=cwd)
-        with session:
-            try:
-                while news := session.read(_left(ends_at)):
-                    room = MOST - len(written[news[0]])
-                    written[news[0]] += news[1][:room]
-                how = session.wait(_left(ends_at))
-            except TimeoutError:
-                process.signal()
-                raise Deadline(
-                    f"{command[0]} did not end in {timeout:g} s, and so it was ended"
-                ) from None
-        return Completed(how.status, *(bytes(written[stream]) for stream in Stream))
+        container, options = self._prepared(ref, command, env=env, cwd=cwd)
+        pid = self._launched(container, options, command, launch)
+        process = identity(pid)
+        it = self._house.commands.keep(Path(options.directory), unread=True)
+        try:
+            how = awaited(it.end, command[0], timeout)
+            written = read_log(it.directory / "log", MOST)
+        except Deadline as error:
+            process.signal()
+            raise Deadline(f"{error}, and so it was ended") from None
+        finally:
+            self._house.commands.let_go(it)
+        return Completed(how.status, *(written[stream] for stream in Stream))
 
-    def _exec(
-        self, ref: str, command: tuple[str, ...], log: bool, **wishes: Any
-    ) -> tuple[ViewerSession, Identity]:
-        """A session, and the command's process, which may have ended by now."""
+    def _prepared(
+        self, ref: str, command: tuple[str, ...], **wishes: Any
+    ) -> tuple[Container, Options]:
+        """Who is to run it, and all that its shim will be told."""
         house, entry = self._house, self._house.register.find(ref)
         container = house.refresh(entry).may("exec in")
         if container.paused:
@@ -117,26 +121,29 @@ class Talking:
         if not command:
             raise InvalidArgument(f"exec in {container.name}: which command?")
         place = (entry.id, secrets.token_hex(6))
-        options = prepare(
-            house.runtime, *place, *command, name=container.name, **wishes
-        )
-        directory = Path(options.directory)
-        if log:
-            (directory / KEEP).touch()
+        wishes["name"] = container.name
+        return container, prepare(house.runtime, *place, *command, **wishes)
+
+    def _launched(
+        self,
+        container: Container,
+        options: Options,
+        command: tuple[str, ...],
+        how: Callable[..., T],
+    ) -> T:
+        """What `launch` or `launch_watched` gives; if that fails there is no command."""
         passed("exec: prepared")
+        directory = Path(options.directory)
         try:
-            with span("manager exec", id=entry.id):
-                pid, viewer = launch_watched(options, zygote=house.zygote)
+            with span("manager exec", id=container.id):
+                launched = how(options, zygote=self._house.zygote)
         except LaunchFailed as error:
             discard(directory)
             raise LaunchFailed(f"cannot exec in {container.name}: {error}") from error
+        except BaseException:  # EMFILE, or somebody has lost patience
+            discard(directory)
+            raise
         passed("exec: shim launched")
-        house.tell("exec", container, exec=directory.name, command=" ".join(command))
-        end = house.commands.keep(directory).end
-        name = f"{command[0]} in {container.name}"
-        return ViewerSession(directory.name, name, viewer, end), identity(pid)
-
-
-def _left(ends_at: float) -> float | None:
-    """Seconds until then; None: for ever."""
-    return None if ends_at == math.inf else max(ends_at - time.monotonic(), 0.0)
+        words = {"exec": directory.name, "command": " ".join(command)}
+        self._house.tell("exec", container, **words)
+        return launched
