@@ -10,9 +10,12 @@ fact is not as promised.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from textwrap import wrap
 
 from .errors import LabError
 from .launcher import Launcher
+
+WIDTH = 88  # of what was seen, so that a cell does not break it in the middle of a word
 
 
 class Broken(AssertionError):
@@ -82,13 +85,25 @@ class Verdict:
     def __str__(self) -> str:
         word = "kept" if self.kept else "BROKEN"
         lines = [f"{self.check.name} on {self.launcher}: {word}"]
-        lines.append(f"  promise   {self.check.promise}")
+        lines.append(_told("promise", self.check.promise))
         if self.broken:
-            lines.append(f"  expected  {self.broken.expected}")
-            lines.append(f"  saw       {self.broken.seen}")
+            lines.append(_told("expected", self.broken.expected))
+            lines.append(_told("saw", self.broken.seen))
         else:
-            lines += [f"  saw       {line}" for line in self.evidence.lines]
+            lines += [_told("saw", line) for line in self.evidence.lines]
         tree = [f"  {line}" for line in self.evidence.tree.splitlines()]
         return "\n".join(lines + tree)
 
     __repr__ = __str__
+
+
+def _told(word: str, text: str) -> str:
+    """A line with its word before it, and what does not fit below.
+
+    >>> print(_told("saw", "a" * WIDTH + " and more"))  # doctest: +ELLIPSIS
+      saw       aaa...aaa
+                and more
+    """
+    lines = wrap(text, WIDTH, break_long_words=False, break_on_hyphens=False)
+    first, *more = lines or [""]
+    return "\n".join([f"  {word:10}{first}", *(" " * 12 + line for line in more)])
