@@ -11,10 +11,14 @@ from .scale import Interval, Scale
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.patheffects import AbstractPathEffect
 
 NAMES, RIGHT = 2.9, 0.55  # left of the lanes, and behind them for an exit
+MARGIN = 0.08
+HALO = 2.5  # points of white around an exit: a fork may pass behind it
 LANE, HEAD, FOOT = 0.235, 0.12, 0.42  # heights
 BAR, ABOVE = 0.66, -0.7  # in lanes: how high a bar is, and where init would be
+FOLDED = 0.5  # lanes, below them, for how long a fold is
 LETTER = 0.0625  # the width of one, at 7.5 points
 SHORTEST = 4  # letters; less says nothing
 FOLD = 0.04
@@ -36,13 +40,14 @@ def of_picture(drawn: Picture) -> Plot:
     from matplotlib.figure import Figure  # noqa: PLC0415
 
     above = drawn.levels + bool(drawn.marks)
-    lines = len(drawn.lanes) + above + 0.3
+    below = FOLDED * bool(drawn.folds)
+    lines = len(drawn.lanes) + above + 0.3 + below
     height = lines * LANE + HEAD + FOOT
     with rc_context(STYLE):
         figure = Figure(figsize=(WIDTH, height))
         box = (NAMES / WIDTH, FOOT / height, ACROSS / WIDTH, lines * LANE / height)
         axes = figure.add_axes(box)
-        axes.set(xlim=(0, 1), ylim=(len(drawn.lanes) - 0.5, -0.8 - above))
+        axes.set(xlim=(0, 1), ylim=(len(drawn.lanes) - 0.5 + below, -0.8 - above))
         scale = Scale(drawn.now, drawn.folds, width=1, fold=FOLD)
         _Drawing(axes, scale, drawn).draw()
     words = f"swimlane of {len(drawn.lanes)} processes"
@@ -80,7 +85,7 @@ class _Drawing:
         axes.set_xticks([self.x(at) for at in ticks], [f"{at * 1e3:g}" for at in ticks])
         axes.tick_params(length=3, color=PALE, labelsize=8)
         axes.text(
-            1 + RIGHT / ACROSS,
+            1 + (RIGHT - MARGIN) / ACROSS,
             -0.012,
             "ms",
             va="top",
@@ -95,9 +100,9 @@ class _Drawing:
             axes.axvspan(self.x(since), self.x(until), color=PALE, alpha=0.15, lw=0)
             middle = max(free, (self.x(since) + self.x(until)) / 2)
             free = middle + 0.08
-            below = len(self.drawn.lanes) - 0.55
-            length = _length(until - since)
-            self.axes.text(middle, below, length, size=6.5, color=PALE, ha="center")
+            below = len(self.drawn.lanes) - 0.5 + FOLDED / 2
+            how = {"size": 6.5, "color": PALE, "ha": "center", "va": "center"}
+            self.axes.text(middle, below, _length(until - since), how)
 
     def _name(self, row: int, lane: Lane) -> None:
         title = lane.bars[-1].words
@@ -105,7 +110,7 @@ class _Drawing:
         self._left(row, _fitted(text, NAMES - 0.1), INK)
 
     def _left(self, row: float, text: str, colour: str) -> None:
-        x = -(NAMES - 0.08) / ACROSS
+        x = -(NAMES - MARGIN) / ACROSS
         self.axes.text(x, row, text, color=colour, va="center", fontdict=MONO)
 
     def _life(self, row: int, lane: Lane) -> None:
@@ -120,7 +125,7 @@ class _Drawing:
         x = self.x(ended_at)
         self.axes.plot([x, x], [row - 0.4, row + 0.4], color=INK, lw=1.2)
         colour = WRONG if failed(lane.life.exit) else INK
-        style = {"color": colour, "va": "center"}
+        style = {"color": colour, "va": "center", "path_effects": [_halo()]}
         words = short(lane.life.exit)
         self.axes.text(x + 0.05 / ACROSS, row, words, fontdict=MONO | style)
 
@@ -171,6 +176,12 @@ class _Drawing:
             "ha": "left" if side > 0 else "right",
         }
         self.axes.text(x + side * 0.04 / ACROSS, top, text, fontdict=label)
+
+
+def _halo() -> "AbstractPathEffect":
+    from matplotlib.patheffects import withStroke  # noqa: PLC0415
+
+    return withStroke(linewidth=HALO, foreground="white")
 
 
 def _length(seconds: float) -> str:
