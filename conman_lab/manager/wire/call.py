@@ -121,12 +121,13 @@ class Call:
             with self._news:
                 for event in self.connection.receive():
                     self._take(event)
+                broke_off = bool(self.connection.gone) and not self.ended
+                self.ended |= broke_off
         finally:
             with self._news:
                 self._pumping = False
                 self._news.notify_all()
-        if self.connection.gone and not self.ended:
-            self.ended = True
+        if broke_off:
             raise self.connection.has_gone(self._method.name)
 
     def _take(self, event: Any) -> None:
@@ -142,12 +143,10 @@ class Call:
             self.ended = True
 
     def _send_some(self, data: memoryview, end: bool) -> int | None:
-        """How much of it the daemon takes; None: nothing by now."""
-        try:
-            window = self.connection.h2.local_flow_control_window(self.id)
-        except h2.exceptions.StreamClosedError:
-            self.ended = True
+        """How much of it the daemon takes; None: nothing by now, or any more."""
+        if self.ended or self.connection.gone:
             return None
+        window = self.connection.h2.local_flow_control_window(self.id)
         piece = bytes(data[: min(window, self.connection.h2.max_outbound_frame_size)])
         if not piece:
             return None

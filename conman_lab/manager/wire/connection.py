@@ -125,6 +125,7 @@ class Connection:
     def no_conmand(self, why: str) -> Unreachable:
         """What to raise of one that makes no sense; it is asked nothing more."""
         self.gone = self.gone or why
+        self.close()
         return Unreachable(
             f"what answers at {self.path} is no conmand, or another version's ({why}): "
             "say where it listens (conmanctl --host PATH)"
@@ -152,6 +153,10 @@ def connect(path: Path) -> socket.socket:
 
 def _nobody(path: Path, why: str) -> Unreachable:
     """Say who was expected where, and how to have one."""
+    if path.exists() and not path.is_socket():
+        return Unreachable(
+            f"{path} is no socket: say where conmand listens (conmanctl --host PATH)"
+        )
     return Unreachable(
         f"no conmand answers at {path} ({why}): start one (conmand --listen {path}), "
         "or say where it listens (conmanctl --host PATH)"
