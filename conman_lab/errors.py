@@ -96,3 +96,14 @@ class NotPossible(LabError):
 
 class Unreachable(NotPossible):
     """No manager answers at its socket, or it has gone before it could answer."""
+
+
+def in_words(error: Exception) -> str:
+    """As a program says it on stderr; of an OSError the file, and no number.
+
+    >>> in_words(FileNotFoundError(2, "No such file or directory", "/nope"))
+    '/nope: No such file or directory'
+    """
+    if not isinstance(error, OSError) or not error.strerror:
+        return str(error)
+    return f"{error.filename}: {error.strerror}" if error.filename else error.strerror

@@ -7,9 +7,9 @@ import sys
 import time
 
 import pytest
-from conmands import CONMANCTL, rootfs
+from conmands import CONMANCTL, CONMAND, rootfs
 
-from conman_lab.manager.conmanctl.__main__ import parsed
+from conman_lab.manager.conmanctl.__main__ import main, parsed
 from conman_lab.manager.conmanctl.commands import COMMANDS, FLAGS
 
 SHELLS = [shell for shell in ("bash", "zsh", "fish") if shutil.which(shell)]
@@ -140,3 +140,39 @@ def test_it_starts_without_what_it_does_not_need():
         loaded = set(done.stderr.split())
         assert not loaded & {"asyncio", "grpclib", "subprocess", "tempfile"}
         assert "h2" in loaded or words[0] == "completion"
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ("", "required: COMMAND; see conmanctl --help"),
+        ("container", "required: VERB; see conmanctl container --help"),
+        ("container create", "NAME -- COMMAND [ARG...]\n"),
+        ("container create", "--image, NAME, command; see conmanctl container create"),
+        ("container create -R=maybe", "'maybe' is neither true nor false; see"),
+        ("container create web -- sh", "required: -I/--image; see"),
+    ],
+)
+def test_what_is_not_understood_is_answered_with_the_next_step(words, says, capsys):
+    with pytest.raises(SystemExit) as end:
+        parsed(words.split())
+    assert end.value.code == 2
+    assert says in capsys.readouterr().err
+
+
+def test_a_path_that_is_no_socket_is_not_offered_for_listening(tmp_path, capsys):
+    assert main(["--host", str(tmp_path), "version"]) == 1
+    assert f"{tmp_path} is no socket: say where" in capsys.readouterr().err
+
+
+def test_a_daemon_that_cannot_begin_says_why_and_leaves_no_trace(tmp_path):
+    nowhere, place = tmp_path / "no" / "log", tmp_path / "file"
+    place.touch()
+    for flags, words in (
+        (["--log", nowhere], f"{nowhere}: No such file"),
+        (["--lib-root", place, "--runtime-path", "/bin/true"], f"{place}/"),
+    ):
+        done = subprocess.run([*CONMAND, *flags], capture_output=True, timeout=30)
+        assert done.returncode == 1
+        assert f"conmand: {words}" in done.stderr.decode()
+        assert "Traceback" not in done.stderr.decode()

@@ -86,6 +86,17 @@ def test_somebodys_live_socket_is_left_alone(daemon):
             caller.connect(str(daemon.socket))
 
 
+def test_one_that_cannot_listen_is_not_noted_as_the_one_that_runs(daemon):
+    daemon.start()
+    noted = (daemon.home / "run" / "conmand.pid").read_text()
+    other = {"lib_root": daemon.home / "other", "log": daemon.home / "other.log"}
+    second = subprocess.run(
+        daemon.command(**other), capture_output=True, timeout=30, check=False
+    )
+    assert b"another daemon answers" in second.stderr
+    assert (daemon.home / "run" / "conmand.pid").read_text() == noted
+
+
 def test_a_file_that_is_no_socket_is_left_alone(daemon):
     daemon.socket.parent.mkdir()
     daemon.socket.write_text("precious")

@@ -9,14 +9,26 @@ import re
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from typing import NoReturn
 
-from conman_lab.errors import LabError
+from conman_lab.errors import LabError, in_words
 
 from .commands import COMMANDS, FLAGS, HOST, WITH_A_COMMAND, Command
 
+ABOUT = """Ask conmand for containers, which it keeps; for instance
+conmanctl container run -it --image ROOTFS NAME -- sh"""
 BROKEN_PIPE, INTERRUPTED = 128 + 13, 128 + 2  # as a shell would say it
 SWITCH = re.compile(r"^(-R|--rootfs-readonly)(?:=(\w+))?$")
+SOCKET = f"the daemon's socket; or $CONMAND_HOST, or {HOST}"
 OFFER = "__complete"  # what the shells' scripts call
+
+
+class Parser(argparse.ArgumentParser):
+    """Says where to read on when it has not understood."""
+
+    def error(self, message: str) -> NoReturn:
+        """Usage, what is wrong, and the next step; status 2."""
+        super().error(f"{message}; see {self.prog} --help")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -32,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or the last flush says it again
         return BROKEN_PIPE
     except (LabError, OSError) as error:
-        print(f"conmanctl: {_told(error)}", file=sys.stderr)
+        print(f"conmanctl: {in_words(error)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -41,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def parsed(words: Sequence[str]) -> argparse.Namespace:
     """What is wanted; SystemExit: it cannot be understood, or was a question for help."""
     head, rest = _divided(words)
-    parser = argparse.ArgumentParser(prog="conmanctl", description=__doc__)
+    parser = Parser(prog="conmanctl", description=ABOUT)
     _add_host(parser, os.environ.get("CONMAND_HOST", HOST))
     _add_commands(parser, divided=rest is not None)
     args = parser.parse_args(head)
@@ -69,7 +81,7 @@ def _add_commands(parser: argparse.ArgumentParser, divided: bool) -> None:
     for command in COMMANDS:
         group, _, word = command.words.rpartition(" ")
         if group not in groups:
-            of_group = groups[""].add_parser(group, help=f"{group} ...")
+            of_group = groups[""].add_parser(group, help=_verbs(group))
             groups[group] = of_group.add_subparsers(required=True, metavar="VERB")
         one = groups[group].add_parser(
             word, help=command.line, description=command.line
@@ -80,9 +92,15 @@ def _add_commands(parser: argparse.ArgumentParser, divided: bool) -> None:
         _add_flags(one, command, divided)
 
 
+def _verbs(group: str) -> str:
+    """What can be said behind the word."""
+    words = [it.words.split() for it in COMMANDS]
+    return ", ".join(it[1] for it in words if it[0] == group)
+
+
 def _add_host(parser: argparse.ArgumentParser, default: str) -> None:
     """The socket may be named before the command, or behind it."""
-    parser.add_argument("-H", "--host", default=default, help="the daemon's socket")
+    parser.add_argument("-H", "--host", metavar="PATH", default=default, help=SOCKET)
 
 
 def _add_flags(
@@ -92,10 +110,11 @@ def _add_flags(
     for key in command.takes.split():
         flag = FLAGS[key]
         parser.add_argument(*flag.names, **flag.how)
-    if command.words in WITH_A_COMMAND and not divided:
-        parser.add_argument(
-            "command", nargs=argparse.REMAINDER, help="behind --, and its arguments"
-        )
+    if command.words in WITH_A_COMMAND:
+        usage = parser.format_usage().removeprefix("usage: ").rstrip()
+        parser.usage = f"{usage} -- COMMAND [ARG...]"
+        if not divided:
+            parser.add_argument("command", nargs=argparse.REMAINDER, help="to be run")
 
 
 def _offer(words: Sequence[str]) -> int:
@@ -103,15 +122,6 @@ def _offer(words: Sequence[str]) -> int:
 
     print(*offers(words), sep="\n")
     return 0
-
-
-def _told(error: Exception) -> str:
-    """Of an OSError, the words and the file, and not the number."""
-    if isinstance(error, OSError) and error.strerror:
-        return (
-            f"{error.filename}: {error.strerror}" if error.filename else error.strerror
-        )
-    return str(error)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ answer is JSON unless somebody asks for a table.  Ours are for people first: on 
 a table.
 """
 
+from argparse import ArgumentTypeError
 from typing import Any
 
 from conman_lab.record import record
@@ -39,7 +40,7 @@ def _boolean(word: str) -> bool:
         return True
     if word.lower() in ("0", "f", "false"):
         return False
-    raise ValueError
+    raise ArgumentTypeError(f"{word!r} is neither true nor false")
 
 
 FLAGS = {
@@ -59,16 +60,18 @@ FLAGS = {
     "leave": _flag(
         "--leave-stdin-open",
         action="store_true",
-        help="after the first who typed has left, too",
+        help="its stdin stays open after the first who typed has left",
     ),
     "tty": _flag("-t", "--tty", action="store_true", help="with a terminal of its own"),
-    "detach": _flag("-d", "--detach", action="store_true", help="and do not wait"),
-    "rm": _flag("--rm", action="store_true", help="and remove it when it has ended"),
+    "detach": _flag(
+        "-d", "--detach", action="store_true", help="start it, and do not wait"
+    ),
+    "rm": _flag("--rm", action="store_true", help="remove it when it has ended"),
     "keys": _flag(
         "--detach-keys",
         default="ctrl-p,ctrl-q",
         metavar="KEYS",
-        help="at a terminal: leave it alone (ctrl-p,ctrl-q)",
+        help="typed at a terminal they leave it alone (ctrl-p,ctrl-q)",
     ),
     "logs": _flag("--logs", action="store_true", help="what it wrote before, first"),
     "timeout": _flag(
@@ -79,12 +82,20 @@ FLAGS = {
     "signal": _flag(
         *("-s", "--signal"), default="TERM", help="a name or a number (TERM)"
     ),
-    "follow": _flag("-f", "--follow", action="store_true", help="and what comes"),
+    "follow": _flag(
+        "-f", "--follow", action="store_true", help="go on with what comes"
+    ),
     "since": _flag("--since", help="a time as in ISO 8601, or 90s, 5m, 2h ago"),
     "tail": _flag("--tail", type=int, metavar="N", help="the last N lines only"),
-    "timestamps": _flag("-t", "--timestamps", action="store_true", help="and when"),
+    "timestamps": _flag(
+        "-t", "--timestamps", action="store_true", help="with the time of each line"
+    ),
     "env": _flag(
-        *("-e", "--env"), action="append", default=[], metavar="NAME=VALUE", help="more"
+        *("-e", "--env"),
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a variable of its environment, as often as wanted",
     ),
     "cwd": _flag("-w", "--workdir", help="the directory it begins in"),
     "format": _flag("--format", choices=("table", "json"), help="how to show it"),

@@ -113,7 +113,9 @@ def check(args: Namespace, verb: str) -> None:
         raise InvalidArgument("--rm needs somebody who waits for the end: not with -d")
     here = args.tty and args.stdin and not getattr(args, "detach", False)
     if here and not os.isatty(STDIN):
-        raise InvalidArgument("-it needs a terminal to type at: ours is none")
+        raise InvalidArgument(
+            "-it needs a terminal to type at, and ours is none: take -i alone"
+        )
 
 
 def show_log(client: Client, container: str) -> None:

@@ -111,4 +111,5 @@ def duration(seconds: float) -> str:
 
 def ago(at: float) -> str:
     """How long that is past."""
-    return f"{duration(max(0, time.time() - at))} ago"
+    passed = max(0, time.time() - at)
+    return f"{passed:.0f} s ago" if passed < 60 else f"{duration(passed)} ago"

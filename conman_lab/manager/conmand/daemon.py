@@ -33,10 +33,10 @@ async def serve(options: Options, journal: Journal) -> None:
         manager = Manager(options.lib_root, options.runtime())
         stack.callback(manager.close)
         stack.callback(Links(options.container_logs, manager).close)
-        _note_ourselves(options)
         fd = activated()
         listener = Listener(options.listen) if fd is None else Inherited(fd)
         stack.callback(listener.close)
+        _note_ourselves(options)  # not before: the place may be another daemon's
         where = options.listen if fd is None else "the socket that was handed to us"
         threads = Threads()
         streaming = Streaming(options.streaming_addr, threads, journal)

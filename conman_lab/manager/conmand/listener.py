@@ -47,10 +47,20 @@ class Listener:
 
 
 class Inherited:
-    """A socket that somebody else has made, and listens for us: systemd's."""
+    """A socket that somebody else has made, and listens for us: systemd's.
+
+    SocketTaken: it is none.
+    """
 
     def __init__(self, fd: int) -> None:
-        self.socket = socket.socket(fileno=fd)
+        try:
+            self.socket = socket.socket(fileno=fd)
+            listens = self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+        except OSError:  # ENOTSOCK, EBADF
+            listens = 0
+        if not listens:
+            words = f"descriptor {fd}, which LISTEN_FDS names, is no listening socket"
+            raise SocketTaken(words)
         self.socket.setblocking(False)
 
     def close(self) -> None:

@@ -88,8 +88,7 @@ def _address(words: str) -> Address:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="conmand",
-        description="Keep containers, and serve gRPC on a unix socket.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        description="Keep containers, and serve gRPC on a unix socket, until SIGTERM.",
     )
     for short, long, default, words in (
         ("-l", "--listen", "/var/run/conmand.sock", "the socket"),
@@ -99,17 +98,28 @@ def _parser() -> argparse.ArgumentParser:
         ("-r", "--runtime-path", str(RUNTIME_PATH), "runc or crun"),
         ("-t", "--runtime-root", "/var/run/conman-runc", "the runtime's own state"),
     ):
-        parser.add_argument(short, long, type=Path, default=default, help=words)
+        parser.add_argument(
+            *(short, long),
+            type=Path,
+            default=default,
+            metavar="PATH",
+            help=f"{words} ({default})",
+        )
     parser.add_argument(
         *("-S", "--streaming-addr"),
         type=_address,
         default="127.0.0.1:8881",
-        help="where the addresses lead that Attach answers; port 0: a free one",
+        metavar="HOST:PORT",
+        help="where the addresses lead that Attach answers; port 0: a free one "
+        "(127.0.0.1:8881)",
     )
     parser.add_argument(
         *("-s", "--shimmy-path"),
         type=Path,
+        metavar="PATH",
         help="taken and not used: the shim is our own",
     )
-    parser.add_argument("--log", type=Path, help="a file for our log, not stderr")
+    parser.add_argument(
+        "--log", type=Path, metavar="PATH", help="a file for our log (stderr)"
+    )
     return parser
