@@ -170,6 +170,8 @@ def test_only_one_that_runs_can_be_asked(manager, bundle):
     with pytest.raises(WrongState, match="cannot exec in it, it is CREATED: start it"):
         manager.run_in("it", "true")
     manager.start("it")
+    with pytest.raises(InvalidArgument, match="a window has 0 to 65535 rows"):
+        manager.exec("it", "sh", terminal=True, rows=70_000, columns=80)
     with pytest.raises(InvalidArgument, match="which command"):
         manager.run_in("it")
 

@@ -121,6 +121,8 @@ def test_what_makes_no_sense_is_refused_before_anything_is_made(
         (BadBundle, {"source": bundle("hello").with_rootfs("/nowhere")}),
         (InvalidArgument, {"limits": Limits(memory=-1)}),
         (InvalidArgument, {"labels": {"a": 1}}),
+        (InvalidArgument, {"terminal": True, "rows": 70_000}),
+        (InvalidArgument, {"terminal": True, "columns": -1}),
     ]
     for kind, wishes in nonsense:
         with pytest.raises(kind):

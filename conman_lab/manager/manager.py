@@ -70,6 +70,7 @@ class Manager(Looking, Talking):
     ) -> Container:
         """Make a container of a bundle, or of a directory with a root file system."""
         recipe.check(labels, limits, restart)
+        recipe.check_window(rows, columns)
         bundle = recipe.found(source)
         bundle = recipe.prepared(
             bundle,

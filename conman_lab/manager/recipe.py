@@ -8,6 +8,7 @@ from typing import Any
 
 from conman_lab.errors import BadBundle, InvalidArgument
 from conman_lab.oci import Bundle
+from conman_lab.shim.ctl import LARGEST
 
 from .container import Container, Limits, Restart
 from .store import new_id
@@ -74,4 +75,12 @@ def check(labels: Mapping[str, str], limits: Limits, restart: Restart) -> None:
     if restart.limit < 0:
         raise InvalidArgument(
             f"a container is restarted 0 times or more, not {restart.limit}"
+        )
+
+
+def check_window(rows: int, columns: int) -> None:
+    """InvalidArgument for a size that no terminal can have."""
+    if not (0 <= rows <= LARGEST and 0 <= columns <= LARGEST):
+        raise InvalidArgument(
+            f"a window has 0 to {LARGEST} rows and columns, not {rows} and {columns}"
         )

@@ -22,6 +22,7 @@ from .commands import KEEP, discard
 from .container import Container
 from .facts import identity
 from .house import House
+from .recipe import check_window
 from .sessions import ViewerSession, awaited
 from .steps import passed
 
@@ -73,6 +74,7 @@ class Talking:
         """Run one command more in it; `log`: keep what that writes and how it ended."""
         wishes = {"env": env, "cwd": cwd, "terminal": terminal, "stdin": stdin}
         size = {"rows": rows, "columns": columns}
+        check_window(rows, columns)
         container, options = self._prepared(ref, command, **wishes, **size)
         if log:
             (Path(options.directory) / KEEP).touch()
