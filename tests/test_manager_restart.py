@@ -1,5 +1,6 @@
 """The manager goes, the containers stay, and the next one knows them all."""
 
+import json
 import os
 import signal
 import subprocess
@@ -229,6 +230,27 @@ def test_the_waits_double_and_a_good_run_begins_anew():
     assert [due(n, ran=1) for n in range(4)] == [0.1, 0.2, 0.4, 0.8]
     assert due(50, ran=1) == 60
     assert due(5, ran=11) == 0.1
+
+
+def test_a_restart_that_fails_keeps_no_manager_from_beginning(runtime, bundle):
+    """Its last manager died between the new shim and `start`."""
+    with managing(runtime) as manager:
+        it = manager.create("it", bundle("sleeper"), restart=ALWAYS)
+    place = runtime.home / "containers" / it.id
+    state = json.loads((place / "state.json").read_text())
+    (place / "state.json").write_text(json.dumps(state | {"restarts": 1}))
+    (place / "started.unfinished").mkdir()  # a note cannot be written there
+    with managing(runtime) as manager:
+        assert manager.status("it").status == "CREATED"
+        (event,) = manager.happened()
+        assert str(event).startswith("it: restart failed (why ")
+
+
+def test_what_others_keep_in_the_home_is_theirs(runtime):
+    theirs = runtime.home / "containers" / "theirs.gone"
+    theirs.mkdir(parents=True)
+    with managing(runtime):
+        assert theirs.exists()
 
 
 def test_a_policy_holds_across_a_restart_of_the_manager(runtime, bundle, soon):

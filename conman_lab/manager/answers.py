@@ -27,8 +27,8 @@ class Record:
 class Event:
     """Something that has happened to a container, `at` seconds since 1970.
 
-    `kind` is one of create, start, exit, lost, restart, stop, kill, pause, resume, exec,
-    remove.
+    `kind` is one of create, start, exit, lost, restart, restart failed, stop, kill, pause,
+    resume, exec, remove.
     """
 
     at: float

@@ -4,7 +4,9 @@ What is read: directories, exit files, pids with their start times.  A runtime i
 for what has to be undone or begun, and for nobody else.
 """
 
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 
 from conman_lab.errors import LabError, NotFound
 
@@ -33,13 +35,17 @@ def revive(house: House, entry: Entry) -> None:
     """Its policy wants it; meanwhile somebody may have wanted something else."""
     with suppress(NotFound), house.holding(entry.id):
         if entry.over and house.restarts.wanted(entry.container):
-            try:
-                beginning.again(house, entry)
-            except (LabError, OSError) as error:
-                house.tell("restart failed", entry.container, why=str(error))
+            _tried(house, entry, partial(beginning.again, house, entry))
 
 
 def _begin(house: House, entry: Entry) -> None:
     """It was about to begin again when its manager died."""
-    with suppress(LabError):  # it has been killed meanwhile: its exit will tell
-        beginning.start(house, entry, "restart")
+    _tried(house, entry, partial(beginning.start, house, entry, "restart"))
+
+
+def _tried(house: House, entry: Entry, beginning_of_it: Callable[[], None]) -> None:
+    """If it fails that is told, and everybody else goes on."""
+    try:
+        beginning_of_it()
+    except (LabError, OSError) as error:
+        house.tell("restart failed", entry.container, why=str(error))

@@ -5,7 +5,7 @@
       bundle/             manager    create ... remove
       rootfs/ overlay/    manager    create ... remove       only if it may be written
       started             manager    start ... (restart)     when, as text
-      stop                manager    stop ... start          it was asked to: see policy
+      stop                manager    stop ...                it was asked to: see policy
       exit.before         manager    restart ...             the exit of the run before
       execs/EXEC/         manager    as long as a command runs, or its log is kept
       pid                 runtime    create ...
@@ -61,9 +61,9 @@ class Store:
 
     def unfinished(self) -> list[str]:
         """Those that are not, or not yet, or no more."""
-        gone = [path.name.removesuffix(GONE) for path in self.root.glob(f"*{GONE}")]
-        ours = [id for id in self._ours() if not self._state(id).exists()]
-        return sorted({*ours, *gone})
+        gone = {path.name.removesuffix(GONE) for path in self.root.glob(f"*{GONE}")}
+        ours = {id for id in self._ours() if not self._state(id).exists()}
+        return sorted(ours | {id for id in gone if ID.fullmatch(id)})
 
     def make(self, id: str) -> Path:
         """Make the directory of one that is to be."""
