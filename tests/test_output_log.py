@@ -15,6 +15,7 @@ import pytest
 from apart import said_by
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from manager_home import descriptors
 from tmpfs import small_disk
 
 from conman_lab.shim.appender import Appender
@@ -619,3 +620,14 @@ def test_both_streams_keep_their_order_in_one_file(path):
     found = records(path)
     assert [int(text) for *_, text in found] == list(range(20))
     assert len([*groupby(found, key=lambda record: record[2])]) == 20
+
+
+def test_a_log_that_is_a_device_is_closed_in_peace(tmp_path):
+    """It cannot be synced, and that is said: fsync(2), EINVAL."""
+    (tmp_path / "log").symlink_to("/dev/null")
+    before, told = descriptors(), []
+    log = LogFile(str(tmp_path / "log"), complain=told.append)
+    log.write(Stream.STDOUT, b"x\n")
+    log.close()
+    assert descriptors() == before
+    assert told == ["the log may not be on the disk: [Errno 22] Invalid argument"]

@@ -10,12 +10,14 @@ from dataclasses import replace
 
 import pytest
 from apart import FIND_US
+from manager_home import descriptors
 from shims import Shims, at_a_time, children, delete, err, left_of, out, shim_log
 from stops import Stop
 
 from conman_lab.errors import LaunchFailed
 from conman_lab.linux import Exit
-from conman_lab.shim.launch import OUR_SHIM
+from conman_lab.shim.launch import OUR_SHIM, launch
+from conman_lab.shim.protocol import Options
 
 
 @pytest.fixture
@@ -178,3 +180,11 @@ def test_a_runtime_whose_shim_has_died_already_does_nothing(shim, status):
     """Between fork(2) and PR_SET_PDEATHSIG; [runtime] is given the pid of [shim]."""
     command = [sys.executable, "-c", FIND_US + ORPHANED, str(shim)]
     assert subprocess.run(command).returncode == status
+
+
+def test_options_that_are_no_words_leave_nothing_open(tmp_path):
+    options = Options("a\0b", runtime="runc", root="r", directory=str(tmp_path))
+    before = descriptors()
+    with pytest.raises(ValueError, match="null byte"):
+        launch(options)
+    assert descriptors() == before

@@ -53,8 +53,11 @@ class Appender:
         """No more will come; when `durable`, wait until all is on the disk."""
         if self._lost:
             self._tell(f"{self._lost} bytes of the log could not be written")
-        if durable and self._fd >= 0:
-            os.fdatasync(self._fd)
+        try:
+            if durable and self._fd >= 0:
+                os.fdatasync(self._fd)
+        except OSError as error:  # EIO, or EINVAL: it is a device, fsync(2)
+            self._tell(f"the log may not be on the disk: {error}")
         self._close()
 
     def _append_in_parts(self, records: bytes) -> None:

@@ -42,7 +42,8 @@ class Kept:
     @property
     def keeper(self) -> int | None:
         """The shim's pid, as long as it lives."""
-        return self.shim.pid if self.shim and self.shim.alive else None
+        shim = self.shim
+        return shim.pid if shim and shim.alive else None
 
     def output(self, stream: Stream) -> bytes:
         """Read the log: nobody has to be waited for."""
@@ -67,8 +68,9 @@ class Kept:
 
     def wait_for_shim(self, timeout: float) -> None:
         """Wait until it has ended, too; after `timeout` seconds end it."""
-        if self.shim and not self.shim.wait(timeout):
-            self.shim.signal(signal.SIGKILL)
+        shim = self.shim
+        if shim and not shim.wait(timeout):
+            shim.signal(signal.SIGKILL)
 
 
 def wait_for_end(directory: Path, shim: Identity | None, timeout: float) -> bool:

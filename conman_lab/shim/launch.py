@@ -10,7 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import rmtree
@@ -46,18 +46,19 @@ def launch(
     An exec'd command does not wait, it runs at once.
     LaunchFailed in the runtime's words, or that the shim has died.
     """
-    with open(options.file("shim.log"), "ab") as shim_log:
+    with open(options.file("shim.log"), "ab") as shim_log, ExitStack() as undo:
         ours, theirs = os.pipe()
+        undo.callback(os.close, ours)
         try:
             if zygote:
                 zygote.fork(options, theirs, shim_log.fileno())
             else:
                 _run(program, options, theirs, shim_log.fileno())
         except OSError as error:  # ENOENT, EACCES: a learner's own program
-            os.close(ours)
             raise LaunchFailed(f"cannot start the shim: {error}") from error
         finally:
             os.close(theirs)  # or we would wait for our own end of file
+        undo.pop_all()
     report = Report.receive(ours)
     if report.pid is None:
         raise LaunchFailed(report.error)
