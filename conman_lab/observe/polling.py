@@ -78,6 +78,8 @@ def _changes(ns: int, pid: int, was: _Look | None, now: _Look) -> Iterator[Messa
         yield Message(ns, Kind.ADOPT, pid, now.ppid)
     if was and was.session != now.session:
         yield Message(ns, Kind.SESSION, pid)
+    if was and not now.words:
+        return  # in the middle of execve(2), or of its end: the next look will tell
     if was is None or was.words != now.words:
         yield Message(ns, Kind.EXEC, pid, name=now.comm, words=now.words)
     elif was.comm != now.comm:
