@@ -21,11 +21,15 @@ from conman_lab.observe.recording import Recording
 
 pytestmark = pytest.mark.needs_root
 TRACED = f"""{FIND_US}
-import subprocess
+import subprocess, time
 from conman_lab.observe import trace
+def run_until_seen(title, *command):
+    with subprocess.Popen(command, stdin=subprocess.PIPE):
+        while not any(title in life.titles for life in t.lives()):
+            time.sleep(0.01)
 with trace() as t:
-    subprocess.run(["sh", "-c", "sleep 0.3; exit 3"])
-    subprocess.run(["sleep", "0.2"])
+    run_until_seen("cat", "sh", "-c", "cat; exit 3")
+    run_until_seen("cat -", "cat", "-")
 print(t.source)
 print(t)
 """
@@ -315,9 +319,9 @@ def test_in_a_namespace_of_ones_own_it_polls_and_says_so(before, why):
     source, tree = traced(*before)
     assert source.startswith("polling /proc: the process connector ")
     assert why in source
-    assert "sh -c sleep 0.3; exit 3" in tree
-    assert "sleep 0.3\n" in tree or "sleep 0.3  (" in tree
-    assert "sleep 0.2" in tree
+    assert "sh -c cat; exit 3" in tree
+    assert "cat\n" in tree or "cat  (" in tree
+    assert "cat -" in tree
 
 
 def test_without_privileges_it_listens_or_says_that_it_needs_root():
@@ -328,7 +332,7 @@ def test_without_privileges_it_listens_or_says_that_it_needs_root():
         "process connector" if may else "polling /proc: the process connector needs"
     )
     assert source.startswith(expected)
-    assert "P3 sleep 0.3" in tree
+    assert "P3 cat" in tree
 
 
 def test_here_it_is_the_connector():
@@ -337,9 +341,9 @@ def test_here_it_is_the_connector():
     assert source == "process connector"
     assert tree == (
         f"P1 python -c {tree.split('P1 python -c ')[1].splitlines()[0]}\n"
-        "├─ P2 sh -c sleep 0.3; exit 3  (exit code 3)\n"
-        "│  └─ P3 sleep 0.3  (exit code 0)\n"
-        "└─ P4 sleep 0.2  (exit code 0)\n"
+        "├─ P2 sh -c cat; exit 3  (exit code 3)\n"
+        "│  └─ P3 cat  (exit code 0)\n"
+        "└─ P4 cat -  (exit code 0)\n"
     )
 
 
