@@ -47,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
         removed += len(things)
         resisting += 0 if args.dry_run else _tell_what_resists(registry)
     if not args.dry_run:
-        _remove_parent()
+        remove_parent()
     print(_total(removed, args.dry_run))
     return 1 if resisting else 0
 
@@ -146,7 +146,7 @@ def _tell_what_resists(registry: Registry) -> int:
     return len(things)
 
 
-def _remove_parent() -> None:
+def remove_parent() -> None:
     """The cgroup of all labs; it stays while there is one in it."""
     for tree in cgroups.trees():
         with suppress(OSError):  # ENOENT, ENOTEMPTY

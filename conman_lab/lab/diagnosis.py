@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from .clean import remove_parent
 from .workspace import Lab
 
 NOBODY = 65534
@@ -89,9 +90,13 @@ def sysctl(name: str) -> str:
 
 @contextmanager
 def trial() -> Iterator[Lab]:
-    """A lab to try things in.  LabTaken if another doctor is here."""
+    """A lab to try things in.  LabTaken if another doctor is here.
+
+    Who only asks how the machine is does not want a cgroup of ours on it.
+    """
     lab = Lab("check")
     try:
         yield lab
     finally:
         lab.end()
+        remove_parent()
