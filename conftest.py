@@ -1,3 +1,5 @@
 """The plugins of all tests; here, because they serve notebooks/ as well as tests/."""
 
-pytest_plugins = ("tests.notebook_cells", "tests.session")
+pytest_plugins = tuple(
+    f"tests.{name}" for name in "notebook_cells workers session".split()
+)

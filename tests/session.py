@@ -6,6 +6,10 @@ cgroup is inherited and cannot be left by forking twice:
     PARENT        the containers, and what a Lab has started
     tests-PID     pytest and all the rest: kernels, browsers, shims, other sessions
 
+Under xdist each worker has a root of its own, and so a PARENT.  Its processes are in
+the cgroup of the session that has started it, which looks for what is left when all the
+workers have ended: one that was killed cannot look any more.
+
 We could have become a subreaper to see orphans; then the containers would be our
 children and not init's, and half of the course would be wrong in the tests.
 """
@@ -14,6 +18,7 @@ import os
 import shutil
 import signal
 import tempfile
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -27,9 +32,11 @@ from conman_lab.oci import cgroups
 
 from .eventually import eventually
 from .notebook_cells import failed_notebooks, is_cell
+from .workers import is_worker
 
 STRICT = os.environ.get("CONMAN_LAB_STRICT") == "1"
 LEFT = pytest.StashKey[list[str]]()
+ROOTS = pytest.StashKey[list[str]]()  # ours, and one for each worker
 CGROUP = pytest.StashKey[Path]()  # ours; the one we came from is above it
 NEEDS = {
     "needs_root": (lambda: os.geteuid() == 0, "needs root"),
@@ -58,9 +65,19 @@ def pytest_sessionstart(session):
     _hear_signals()
     # Hundreds of programs of ours are started: let each not compile all that it imports.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-    os.environ["CONMAN_LAB_ROOT"] = tempfile.mkdtemp(prefix="conman-lab-", dir=_place())
+    if is_worker(session.config):
+        os.environ["CONMAN_LAB_ROOT"] = session.config.workerinput["root"]
+        return
+    session.config.stash[ROOTS] = []
+    os.environ["CONMAN_LAB_ROOT"] = _new_root(session.config)
     session.config.stash[CGROUP] = _cgroup()
     _join(session.config.stash[CGROUP])
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node):
+    """A worker is about to be started."""
+    node.workerinput["root"] = _new_root(node.config)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -83,21 +100,10 @@ def pytest_runtest_makereport(item, call):
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session):
-    ours = session.config.stash[CGROUP]
     for name in failed_notebooks(session.items):  # it has failed; that is said already
         clean(Registry.of(name))
-    with suppress(AssertionError):  # kernels and browsers need a moment to end
-        eventually(lambda: not _left(ours), timeout=3)
-    session.config.stash[LEFT] = left = _left(ours)
-    _remove_all(ours)
-    resisting = [f"{thing} (and it resists)" for thing in _left(ours)]
-    left += resisting
-    if left:
-        session.exitstatus = pytest.ExitCode.TESTS_FAILED
-    _join(ours.parent)
-    cgroups.remove(_group(ours))
-    if not resisting:
-        shutil.rmtree(places.root())
+    if not is_worker(session.config):
+        _look_back(session)
 
 
 def pytest_terminal_summary(terminalreporter, config):
@@ -114,10 +120,41 @@ def _hear_signals() -> None:
         signal.signal(signum, signal.SIG_DFL)
 
 
-def _left(ours: Path) -> list[str]:
-    things = [thing for each in registries() for thing in each.left().things()]
+def _look_back(session) -> None:
+    ours, roots = session.config.stash[CGROUP], session.config.stash[ROOTS]
+    with suppress(AssertionError):  # kernels and browsers need a moment to end
+        eventually(lambda: not _left(ours, roots), timeout=3)
+    session.config.stash[LEFT] = left = _left(ours, roots)
+    _remove_all(ours, roots)
+    resisting = [f"{thing} (and it resists)" for thing in _left(ours, roots)]
+    left += resisting
+    if left:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+    _join(ours.parent)
+    cgroups.remove(_group(ours))
+    if not resisting:
+        for root in roots:
+            shutil.rmtree(root)
+
+
+def _left(ours: Path, roots: list[str]) -> list[str]:
+    things = [thing for each in _registries(roots) for thing in each.left().things()]
     named = [f"process {it.pid} ({_comm(it.pid)})" for it in _of_the_tests(ours)]
     return [*things, *named]
+
+
+def _registries(roots: list[str]) -> Iterator[Registry]:
+    """All labs of all roots; which one it is, the environment says."""
+    for root in roots:
+        os.environ["CONMAN_LAB_ROOT"] = root
+        yield from registries()
+
+
+def _parents(roots: list[str]) -> Iterator[str]:
+    """The cgroup of each root."""
+    for root in roots:
+        os.environ["CONMAN_LAB_ROOT"] = root
+        yield places.cgroup_parent()
 
 
 def _of_the_tests(ours: Path) -> list[Identity]:
@@ -128,14 +165,21 @@ def _of_the_tests(ours: Path) -> list[Identity]:
     return [process for process in found if process.alive]
 
 
-def _remove_all(ours: Path) -> None:
-    for registry in registries():
+def _remove_all(ours: Path, roots: list[str]) -> None:
+    for registry in _registries(roots):
         clean(registry)
     for process in _of_the_tests(ours):
         process.signal()
     with suppress(AssertionError):
         eventually(lambda: not _of_the_tests(ours))
-    cgroups.remove(places.cgroup_parent())
+    for parent in _parents(roots):
+        cgroups.remove(parent)
+
+
+def _new_root(config) -> str:
+    root = tempfile.mkdtemp(prefix="conman-lab-", dir=_place())
+    config.stash[ROOTS].append(root)
+    return root
 
 
 def _cgroup() -> Path:

@@ -27,6 +27,24 @@ def test_leaves_a_container(runtime, bundle):
     global kept
     kept = runtime.create("kept", bundle("sleeper"))
 """
+DIES = """
+import os
+from pathlib import Path
+from conman_lab.lab import Lab
+
+def test_dies():
+    lab = Lab("left")
+    pid = lab.naive.create("kept", lab.bundle("sleeper").directory).pid
+    Path("kept").write_text(f"{pid} {os.environ['CONMAN_LAB_ROOT']}")
+    os.kill(os.getpid(), 9)
+"""
+ALONE = """
+import os
+from pathlib import Path
+
+def test_alone(worker_id):
+    Path(f"root-{worker_id}").write_text(os.environ["CONMAN_LAB_ROOT"])
+"""
 TIDY = """
 import os
 import pytest
@@ -80,10 +98,11 @@ def is_alive(pid):
 
 
 @pytest.mark.needs_runc
-def test_what_a_test_leaves_fails_the_session_and_is_ended(project):
+@pytest.mark.parametrize("workers", [0, 2])
+def test_what_a_test_leaves_fails_the_session_and_is_ended(project, workers):
     """A test's home is cleaned after it; a process outside of it is the session's."""
     (project / "tests" / "test_leaks.py").write_text(LEAKS)
-    status, said = run(project)
+    status, said = run(project, f"-n{workers}")
     orphan = int((project / "orphan").read_text())
     assert status == 1
     assert "2 passed" in said
@@ -91,6 +110,32 @@ def test_what_a_test_leaves_fails_the_session_and_is_ended(project):
     assert f"process {orphan} (sleep)" in left
     assert "kept" not in left
     assert not is_alive(orphan)
+
+
+@pytest.mark.needs_runc
+def test_what_a_worker_leaves_that_was_killed_is_found_as_well(project):
+    """Its cgroup is its own, by its root; nobody else would have looked there."""
+    (project / "tests" / "test_dies.py").write_text(DIES)
+    status, said = run(project, "-n2", "--max-worker-restart=0")
+    assert status == 1
+    assert "worker 'gw" in said
+    _, _, left = said.partition("left behind by the tests")
+    for thing in ("container kept of lab left", "cgroup conman-lab-"):
+        assert thing in left
+    assert "resists" not in left
+    pid, root = (project / "kept").read_text().split()
+    assert not is_alive(int(pid))
+    assert not Path(root).exists()
+
+
+def test_each_worker_has_a_root_of_its_own(project):
+    (project / "tests" / "test_alone.py").write_text(ALONE)
+    status, said = run(project, "-n2", "--dist=each")
+    assert status == 0, said
+    roots = {path.read_text() for path in project.glob("root-*")}
+    assert len(roots) == 2
+    assert not any(Path(root).exists() for root in roots)
+    assert os.environ["CONMAN_LAB_ROOT"] not in roots
 
 
 @pytest.mark.needs_runc

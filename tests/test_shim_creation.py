@@ -175,7 +175,9 @@ become_runtime(["/bin/true"], {}, int(sys.argv[1]))
 """
 
 
-@pytest.mark.parametrize(("shim", "status"), [(os.getpid(), 0), (1, 1)])
+@pytest.mark.parametrize(
+    ("shim", "status"), [(os.getpid(), 0), (1, 1)], ids=["alive", "died"]
+)
 def test_a_runtime_whose_shim_has_died_already_does_nothing(shim, status):
     """Between fork(2) and PR_SET_PDEATHSIG; [runtime] is given the pid of [shim]."""
     command = [sys.executable, "-c", FIND_US + ORPHANED, str(shim)]
