@@ -3,6 +3,7 @@
 import os
 import resource
 import signal
+import tempfile
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -10,6 +11,8 @@ from pathlib import Path
 
 import pytest
 from eventually import eventually
+from hypothesis import given
+from hypothesis import strategies as st
 from manager_home import descriptors, left, managing
 
 from conman_lab.errors import Deadline, InvalidArgument, LaunchFailed, WrongState
@@ -239,6 +242,21 @@ def test_a_rotated_log_is_one_log(tmp_path):
     (tmp_path / "log").write_bytes(line("c"))
     assert [*map(str, read(tmp_path / "log"))] == ["a", "b", "c"]
     assert [*map(str, read(tmp_path / "log", tail=2))] == ["b", "c"]
+
+
+@given(st.lists(st.integers(0, 70_000), max_size=8))
+def test_a_log_may_be_read_from_any_line(lengths):
+    """However long the lines are, and whatever is being written behind the last one."""
+    lines = [line(f"{n} " + "\r" * length) for n, length in enumerate(lengths)]
+    with tempfile.NamedTemporaryFile() as file:
+        Path(file.name).write_bytes(b"".join(lines) + line("x")[:-1])
+        for count in range(len(lines) + 2):
+            with LogReader(Path(file.name)) as reader:
+                assert reader.go_back(count) == min(count, len(lines))
+                numbers = [int(record.text.split()[0]) for record in reader.records()]
+            assert (
+                numbers == [*range(len(lines))][len(lines) - min(count, len(lines)) :]
+            )
 
 
 def test_a_progress_bar_is_one_record(tmp_path):

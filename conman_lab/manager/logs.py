@@ -10,7 +10,6 @@ import os
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from datetime import datetime
-from io import BytesIO
 from pathlib import Path
 from typing import Self
 
@@ -59,17 +58,17 @@ class LogReader:
 
     def go_back(self, count: int) -> int:
         """Go to `count` lines before the end, or the beginning; how many there are."""
-        place = self._file.seek(0, os.SEEK_END)
-        tail = b""
-        while place and tail.count(b"\n") <= count:
+        place, newlines, block = self._file.seek(0, os.SEEK_END), 0, b""
+        while place and newlines <= count:  # one more ends the line before
             step = min(BLOCK, place)
             place = self._file.seek(place - step)
-            tail = self._file.read(step) + tail
-        # Not splitlines: "\r" ends no record, and a progress bar is full of them.
-        lines = BytesIO(tail).readlines()
-        kept = lines[-count:] if count else []
-        self._file.seek(-sum(map(len, kept)), os.SEEK_END)
-        return len(kept)
+            block = self._file.read(step)
+            newlines += block.count(b"\n")
+        begin = 0
+        for _ in range(newlines - count):  # the lines of that block that are too many
+            begin = block.index(b"\n", begin) + 1
+        self._file.seek(place + begin)
+        return min(newlines, count)
 
     def records(self, since: float = 0.0) -> Iterator[Record]:
         """All that have come since it was asked last."""

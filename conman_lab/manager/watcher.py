@@ -88,8 +88,8 @@ class Watcher:
             self._look(id)
 
     def _look(self, id: str) -> None:
-        """Out of descriptors, say: whoever asks for that one will look again."""
-        with suppress(OSError):
+        """Whoever asks for that one will look again; we have to go on for the others."""
+        with suppress(OSError, RuntimeError):  # EMFILE; or a thread cannot be started
             self._heard(id)
 
     def _read(self) -> Iterator[str]:
