@@ -1,9 +1,12 @@
 """Names that may become paths, and directories that are ours alone."""
 
 import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from .errors import BadName
+from .errors import BadName, NameTaken
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")  # runc allows + as well
 CALLED = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
@@ -47,3 +50,21 @@ def make_private(directory: Path) -> Path:
         if not missing.exists():
             missing.mkdir(mode=0o700, exist_ok=True)
     return directory
+
+
+@contextmanager
+def taking(directory: Path, taken: str) -> Iterator[Path]:
+    """Make `directory`, for us alone; or NameTaken, in the words of `taken`.
+
+    mkdir(2) is the lock: of two who want one name one gets it.  If what is put into it
+    fails, ENOSPC, or an interrupt, the name is free again.
+    """
+    try:
+        directory.mkdir(mode=0o700)
+    except FileExistsError:
+        raise NameTaken(taken) from None
+    try:
+        yield directory
+    except BaseException:
+        shutil.rmtree(directory, ignore_errors=True)
+        raise

@@ -190,6 +190,13 @@ def test_a_failure_is_heard_in_the_runtime_s_own_words(runtime, container):
     assert container.keeper
 
 
+def test_after_a_failure_its_id_is_free_again(container):
+    for _ in range(2):
+        with pytest.raises(LaunchFailed, match="no-such-program"):
+            container.exec("typo", "no-such-program")
+    assert container.exec("typo", "true").wait(10).ok
+
+
 def test_a_failure_is_the_end_for_its_viewer(runtime, container):
     options = execs.prepare(runtime, container.id, "typo", "no-such-program")
     with pytest.raises(LaunchFailed, match="no-such-program"):

@@ -10,14 +10,13 @@ Saved elsewhere it does not copy its root file system, it points to it.
 
 import copy
 import json
-import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from conman_lab.errors import BadBundle, NameTaken
+from conman_lab.errors import BadBundle
 from conman_lab.files import write_atomically
-from conman_lab.names import check_name, make_private
+from conman_lab.names import check_name, make_private, taking
 
 from . import spec
 
@@ -199,18 +198,9 @@ class Bundle:
 
         Two containers of one bundle would otherwise share a cgroup, and a limit.
         podman, containerd and CRI-O write a config.json for each container, too.
-        NameTaken: mkdir(2) is the lock, of two who want one id one gets it.
+        NameTaken.
         """
         own = self.validate().with_cgroup(f"/{cgroup_parent}/{check_name(id)}")
-        directory = make_private(home / "containers") / id
-        try:
-            directory.mkdir(mode=0o700)
-        except FileExistsError:
-            raise NameTaken(
-                f"there is a container {id!r} already: delete it, or take another id"
-            ) from None
-        try:
+        taken = f"there is a container {id!r} already: delete it, or take another id"
+        with taking(make_private(home / "containers") / id, taken) as directory:
             return own.save(directory / "bundle")
-        except BaseException:  # ENOSPC, or an interrupt: the name is free again
-            shutil.rmtree(directory, ignore_errors=True)
-            raise

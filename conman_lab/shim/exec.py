@@ -13,9 +13,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from conman_lab.errors import NameTaken
 from conman_lab.files import write_atomically
-from conman_lab.names import check_name, make_private
+from conman_lab.names import check_name, make_private, taking
 from conman_lab.oci import Bundle, Runtime
 
 from .protocol import Options
@@ -64,12 +63,10 @@ def prepare(
 
 
 def _make(place: Path, id: str, process: dict[str, Any]) -> Path:
-    """The directory of the exec `id`, with what is to run.  mkdir(2) is the lock."""
+    """The directory of the exec `id`, with what is to run."""
     directory = make_private(place / "execs") / check_name(id)
-    try:
-        directory.mkdir(mode=0o700)
-    except FileExistsError:
-        raise NameTaken(f"there is an exec {id!r} in {place.name!r} already") from None
-    text = json.dumps(process).encode()
-    write_atomically(directory / "process.json", text, durable=False)
+    taken = f"there is an exec {id!r} in {place.name!r} already: take another id"
+    with taking(directory, taken):
+        text = json.dumps(process).encode()
+        write_atomically(directory / "process.json", text, durable=False)
     return directory

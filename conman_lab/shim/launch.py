@@ -175,10 +175,19 @@ class ShimContainer(Kept):
         self._runtime.kill(self.id, signum)
 
     def exec(self, id: str, *args: str, terminal: bool = False) -> Kept:
-        """Run one command more in it, under a shim of its own.  LaunchFailed."""
+        """Run one command more in it, under a shim of its own.
+
+        LaunchFailed leaves nothing behind.
+        """
         options = prepare(self._runtime, self.id, id, *args, terminal=terminal)
-        launch(options, self._program)
-        return Kept(id, Path(options.directory))
+        command = Kept(id, Path(options.directory))
+        try:
+            launch(options, self._program)
+        except LaunchFailed:
+            command.wait_for_shim(timeout=5)
+            rmtree(command.directory, ignore_errors=True)
+            raise
+        return command
 
     def delete(self) -> None:
         """End it, wait for its shim, and leave nothing of both behind.
