@@ -55,19 +55,20 @@ def _this_machine() -> Mode:
     return mode(Path("/proc/self/mounts").read_text())
 
 
-def trees() -> list[Path]:
+@cache
+def trees() -> tuple[Path, ...]:
     """The root of each tree: one for v2, one for each v1 controller.
 
     v1 mounts some controllers together and links their other names: cpu -> cpu,cpuacct.
     A directory in which nothing is mounted is no tree: hybrid's, where v2 was unmounted.
     """
     if mode() is Mode.V2:
-        return [FILE_SYSTEM]
-    return [
+        return (FILE_SYSTEM,)
+    return tuple(
         child
         for child in sorted(FILE_SYSTEM.iterdir())
         if (child / "cgroup.procs").exists() and not child.is_symlink()
-    ]
+    )
 
 
 def tree(controller: str) -> Path:
@@ -92,8 +93,8 @@ def of_process(pid: int, controller: str) -> Path:
 def processes(group: str) -> set[int]:
     """The pids in the cgroup `group` and all below it, in every tree."""
     found: set[int] = set()
-    for root in trees():
-        for directory, _, files in os.walk(root / _checked(group)):
+    for place in _in_all_trees(group):
+        for directory, _, files in os.walk(place):
             if "cgroup.procs" in files:
                 found |= _pids(Path(directory, "cgroup.procs"))
     return found
@@ -105,8 +106,8 @@ def remove(group: str) -> list[Path]:
     A cgroup is removed by rmdir(2) alone, its files come and go with it.
     """
     busy = []
-    for root in trees():
-        for directory, _, _ in os.walk(root / _checked(group), topdown=False):
+    for place in _in_all_trees(group):
+        for directory, _, _ in os.walk(place, topdown=False):
             try:
                 os.rmdir(directory)
             except FileNotFoundError:
@@ -130,8 +131,8 @@ def thaw(group: str) -> None:
 
     v1 has that wait until it is thawed; cgroup v2 lets it die.
     """
-    for root in trees():
-        for directory, _, files in os.walk(root / _checked(group)):
+    for place in _in_all_trees(group):
+        for directory, _, files in os.walk(place):
             for name in THAW.keys() & set(files):
                 with suppress(OSError):  # it went as we looked
                     Path(directory, name).write_text(THAW[name])
@@ -139,7 +140,7 @@ def thaw(group: str) -> None:
 
 def end(group: str, patience: float = 5.0) -> None:
     """SIGKILL all that is in `group`, again while they fork, and remove it."""
-    if not any((root / _checked(group)).exists() for root in trees()):
+    if not any(os.path.exists(place) for place in _in_all_trees(group)):
         return  # its runtime has done that; most do
     thaw(group)
     ends_at = time.monotonic() + patience
@@ -152,9 +153,10 @@ def end(group: str, patience: float = 5.0) -> None:
         time.sleep(0.005)
 
 
-def _checked(group: str) -> str:
-    """PARENT/ID, and nothing that leads out of it: a tree's root is everybody's."""
-    return "/".join(check_name(name) for name in group.strip("/").split("/"))
+def _in_all_trees(group: str) -> list[str]:
+    """Where PARENT/ID is; never what leads out of it: a tree's root is everybody's."""
+    checked = "/".join(check_name(name) for name in group.strip("/").split("/"))
+    return [f"{root}/{checked}" for root in trees()]
 
 
 def _pids(file: Path) -> set[int]:
