@@ -54,7 +54,7 @@ class Appender:
         if self._lost:
             self._tell(f"{self._lost} bytes of the log could not be written")
         try:
-            if durable and self._fd >= 0:
+            if durable and self._fd >= 0 and os.fstat(self._fd).st_size:
                 os.fdatasync(self._fd)
         except OSError as error:  # EIO, or EINVAL: it is a device, fsync(2)
             self._tell(f"the log may not be on the disk: {error}")
