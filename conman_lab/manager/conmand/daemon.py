@@ -5,14 +5,13 @@ import os
 import signal
 from contextlib import ExitStack
 
-from grpclib.server import Server
-
 from conman_lab.files import write_atomically
 from conman_lab.identity import Identity
 from conman_lab.manager.manager import Manager
 from conman_lab.names import make_private
 
 from .desk import Desk
+from .gathered import GatheringServer
 from .journal import Journal
 from .links import Links
 from .listener import Inherited, Listener
@@ -62,7 +61,7 @@ async def _until_a_signal(
     stop = asyncio.Event()
     for signum in SIGNALS:
         asyncio.get_running_loop().add_signal_handler(signum, stop.set)
-    server = Server([Service(desk, journal)])
+    server = GatheringServer([Service(desk, journal)])
     await server.start(sock=listener.socket)
     notifier.say("READY=1")
     await stop.wait()

@@ -82,7 +82,10 @@ class Service:
             await _refuse(stream, error)
         finally:
             told["seconds"] = round(time.monotonic() - began_at, 6)
-            self._journal.say("call", **told)
+            note = partial(self._journal.say, "call", **told)
+            asyncio.get_running_loop().call_soon(
+                note
+            )  # the client does not wait for it
 
     async def _answer(self, method: Method, request: Any, stream: Any) -> None:
         if method.name in IN_THE_LOOP:

@@ -48,7 +48,7 @@ class Call:
             self.id = connection.h2.get_next_available_stream_id()
             headers = {":path": method.path} | HEADERS  # those with a colon are first
             connection.h2.send_headers(self.id, [*headers.items()])
-        connection.flush()
+        # They go with the first message: the daemon wakes once for both.
 
     def send(self, message: Any, end: bool = False) -> None:
         """Send one request; blocks while the daemon does not want more."""
@@ -148,12 +148,11 @@ class Call:
             return None
         window = self.connection.h2.local_flow_control_window(self.id)
         piece = bytes(data[: min(window, self.connection.h2.max_outbound_frame_size)])
-        if not piece:
-            return None
-        self._asked = end and len(piece) == len(data)
-        self.connection.h2.send_data(self.id, piece, end_stream=self._asked)
+        if piece:
+            self._asked = end and len(piece) == len(data)
+            self.connection.h2.send_data(self.id, piece, end_stream=self._asked)
         self.connection.flush()
-        return len(piece)
+        return len(piece) or None
 
     def _next(self) -> Any:
         """The next reply, if it is there; else the daemon may send as much again."""

@@ -32,7 +32,12 @@ from conman_lab.errors import Unreachable
 
 READ = 256 * 1024  # bytes at a time
 WINDOW = 1024 * 1024  # bytes that the daemon may be ahead of our reader
-CONFIG = h2.config.H2Configuration(client_side=True, header_encoding="utf-8")
+CONFIG = h2.config.H2Configuration(
+    client_side=True,
+    header_encoding="utf-8",
+    validate_outbound_headers=False,  # ours are always the same
+    normalize_outbound_headers=False,
+)
 
 
 class Connection:
