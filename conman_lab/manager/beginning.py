@@ -35,7 +35,7 @@ Window = tuple[int, int]  # rows and columns of a terminal; 0: as it is
 @spanned("manager create")
 def create(
     house: House, container: Container, bundle: Bundle, window: Window = (0, 0)
-) -> Entry:
+) -> Container:
     """Make it whole, or leave nothing."""
     with ExitStack() as undo:
         house.register.reserve(container.name)
@@ -57,12 +57,12 @@ def create(
         undo.callback(house.register.remove, entry)
         house.listen(entry)
         undo.pop_all()
-    house.refresh(entry)
-    return entry
+    house.tell("create", created)
+    return house.refresh(entry)
 
 
 @spanned("manager start")
-def start(house: House, entry: Entry, kind: str = "start") -> None:
+def start(house: House, entry: Entry, kind: str = "start") -> Container:
     """Let its command begin.  RuntimeFailed.
 
     That it was started is noted and told first: it may end before the runtime does.
@@ -75,7 +75,7 @@ def start(house: House, entry: Entry, kind: str = "start") -> None:
         house.runtime.start(entry.id)
         undo.pop_all()
     passed("start: begun")
-    house.refresh(entry)
+    return house.refresh(entry)
 
 
 @spanned("manager restart")

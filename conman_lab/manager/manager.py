@@ -89,8 +89,7 @@ class Manager(Looking, Talking):
             stdin=stdin,
             stdin_once=stdin_once,
         )
-        entry = beginning.create(self._house, container, bundle, (rows, columns))
-        return self._done("create", entry)
+        return beginning.create(self._house, container, bundle, (rows, columns))
 
     def start(self, ref: str) -> Container:
         """Let its command begin; that it has ended by now is no error."""
@@ -98,8 +97,7 @@ class Manager(Looking, Talking):
             container = entry.container.may("start")
             if container.message:
                 raise WrongState(f"cannot start {container.name}: {container.message}")
-            beginning.start(self._house, entry)
-        return self._house.refresh(entry)
+            return beginning.start(self._house, entry)
 
     def stop(self, ref: str, timeout: float = 10.0) -> Container:
         """SIGTERM, `timeout` seconds, SIGKILL; one that has ended stays so.  Deadline."""
