@@ -38,6 +38,7 @@ TOOLS = (
         r"\bos\.(waitpid|wait|wait3|wait4|waitid)\(",
         (
             "shim/reaper.py",
+            "shim/zygote.py",  # it has one child at a time, and nothing else to do
             "pitfalls/stolen_exit.py",  # what it does beside Popen is the experiment
         ),
         "os.waitpid(-1, 0)",

@@ -14,6 +14,7 @@ from manager_home import managing
 from conman_lab.errors import LaunchFailed
 from conman_lab.linux import Exit
 from conman_lab.observe import procfs
+from conman_lab.observe.recording import trace
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.needs_runc]
 
@@ -22,6 +23,12 @@ def zygotes_of(pid):
     """The pids of its zygotes."""
     everybody = procfs.snapshot().values()
     return [it.pid for it in everybody if it.comm == "zygote" and it.ppid == pid]
+
+
+def waiting_in(zygote):
+    """The pid of the [main] that waits for a request."""
+    everybody = procfs.snapshot().values()
+    return eventually(lambda: [it.pid for it in everybody if it.ppid == zygote])[0]
 
 
 def open_in(pid):
@@ -69,14 +76,41 @@ def test_one_that_was_killed_is_followed_by_another(manager, running):
         assert manager.wait(name, 10) == Exit(code=7)
 
 
-def test_one_that_is_stopped_in_the_middle_and_killed_is_told(manager, running, bundle):
-    """It has the request, and will never read it."""
+def test_whoever_asks_finds_one_that_has_waited(manager, running):
     running("sleeper")
     (zygote,) = zygotes_of(os.getpid())
+    waiting = waiting_in(zygote)
+    with trace(zygote) as t:
+        running("sleeper", called="web")
+    (parent,) = [it for it in t.lives() if it.key == t.find("shim:web").parent]
+    assert (parent.pid, parent.seen) == (waiting, True)
+    assert waiting_in(zygote) != waiting
+
+
+@pytest.mark.parametrize("killed", ["waiting", "zygote"])
+def test_who_waits_ends_with_its_zygote_and_is_followed_if_it_was_killed(
+    manager, running, killed
+):
+    running("sleeper")
+    (zygote,) = zygotes_of(os.getpid())
+    waiting = waiting_in(zygote)
+    os.kill(waiting if killed == "waiting" else zygote, signal.SIGKILL)
+    eventually(lambda: waiting not in procfs.snapshot())
+    running("sleeper", called="web")
+    (now,) = zygotes_of(os.getpid())
+    assert (now == zygote) == (killed == "waiting")
+
+
+def test_one_that_is_stopped_in_the_middle_and_killed_is_told(manager, running, bundle):
+    """The second request is in its socket, and nobody will ever read it."""
+    running("sleeper")
+    (zygote,) = zygotes_of(os.getpid())
+    waiting_in(zygote)
     os.kill(zygote, signal.SIGSTOP)
+    running("sleeper", called="first")
     with ThreadPoolExecutor() as threads:
         creating = threads.submit(manager.create, "web", bundle("sleeper"))
-        eventually(lambda: len(list(manager.root.glob("containers/*/shim.log"))) == 2)
+        eventually(lambda: len(list(manager.root.glob("containers/*/shim.log"))) == 3)
         os.kill(zygote, signal.SIGKILL)
         with pytest.raises(LaunchFailed, match="died before it could report"):
             creating.result(10)
