@@ -43,7 +43,7 @@ def _begin(house: House, entry: Entry) -> None:
     _tried(house, entry, partial(beginning.start, house, entry, "restart"))
 
 
-def _tried(house: House, entry: Entry, beginning_of_it: Callable[[], None]) -> None:
+def _tried(house: House, entry: Entry, beginning_of_it: Callable[[], object]) -> None:
     """If it fails that is told, and everybody else goes on."""
     try:
         beginning_of_it()
