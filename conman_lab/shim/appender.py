@@ -27,6 +27,7 @@ class Appender:
         self._lost = 0
         self._told: set[str] = set()
         self._fd, self._size = -1, 0
+        self._written = False  # there is something to lose
         self.reopen()
 
     def append(self, records: Records) -> None:
@@ -54,7 +55,7 @@ class Appender:
         if self._lost:
             self._tell(f"{self._lost} bytes of the log could not be written")
         try:
-            if durable and self._fd >= 0 and os.fstat(self._fd).st_size:
+            if durable and self._written and self._fd >= 0:
                 os.fdatasync(self._fd)
         except OSError as error:  # EIO, or EINVAL: it is a device, fsync(2)
             self._tell(f"the log may not be on the disk: {error}")
@@ -113,6 +114,7 @@ class Appender:
         try:
             while rest:
                 rest = rest[os.write(self._fd, rest) :]
+                self._written = True
         except OSError:
             if self._fd >= 0:
                 os.ftruncate(self._fd, self._size)
