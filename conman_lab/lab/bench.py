@@ -34,6 +34,13 @@ BENCHES: dict[str, Callable[[BenchLab, Sizes], list[Discipline]]] = {
     "churn": manager.churn,
     "scale": scale.disciplines,
 }
+SIZES = {  # of Sizes: what there is so many of
+    "runs": "of each benchmark; 0: as many as it thinks right",
+    "containers": "memory: that sleep at a time",
+    "churn": "churn: containers that live and go",
+    "idle": "scale: containers that one manager keeps",
+    "megabytes": "log: that a container writes",
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,12 +52,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="BENCH",
         help=f"{', '.join(BENCHES)}; by default all",
     )
-    parser.add_argument("--save", type=Path, metavar="DIR", help="bench.json and .png")
-    parser.add_argument("--runs", type=int, default=Sizes.runs, metavar="N")
-    parser.add_argument("--containers", type=int, default=Sizes.containers, metavar="N")
-    parser.add_argument("--churn", type=int, default=Sizes.churn, metavar="N")
-    parser.add_argument("--idle", type=int, default=Sizes.idle, metavar="N")
-    parser.add_argument("--megabytes", type=int, default=Sizes.megabytes, metavar="N")
+    parser.add_argument(
+        "--save", type=Path, metavar="DIR", help="keep bench.json and pictures"
+    )
+    for name, many in SIZES.items():
+        usual = getattr(Sizes, name)
+        line = f"{many} ({usual})"
+        parser.add_argument(
+            f"--{name}", type=int, default=usual, metavar="N", help=line
+        )
 
 
 def run(args: argparse.Namespace) -> int:

@@ -11,6 +11,7 @@ from importlib import import_module
 
 from conman_lab.errors import LabError
 
+ABOUT = "The course conman_lab: its notebooks, what they use, and what they leave."
 # name, module, one line
 COMMANDS = (
     ("open", "conman_lab.lab.jupyterlab", "open JupyterLab on the notebooks"),
@@ -41,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser(argv: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="conman-lab", description=__doc__)
+    parser = argparse.ArgumentParser(prog="conman-lab", description=ABOUT)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     called = argv[0] if argv else None
     for name, module_name, line in COMMANDS:

@@ -30,7 +30,12 @@ from .workspace import Lab
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """`conman-lab conformance [--shim PROGRAM] [--only ID ...] [--json]`."""
     ids = [check.name for check in PROMISES]
-    parser.add_argument("--shim", type=Path, metavar="PROGRAM", help="your own shim")
+    parser.add_argument(
+        "--shim",
+        type=Path,
+        metavar="PROGRAM",
+        help="your own shim: shim/protocol.py says how it is started",
+    )
     parser.add_argument("--json", action="store_true", help="for machines")
     parser.add_argument(
         "--only", nargs="+", choices=ids, metavar="ID", help="these promises alone"

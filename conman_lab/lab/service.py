@@ -26,7 +26,9 @@ NEXT = {
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """`conman-lab service install|remove|show [--directory DIR]`."""
-    parser.add_argument("verb", choices=("install", "remove", "show"))
+    parser.add_argument(
+        "verb", choices=("install", "remove", "show"), help="it starts nothing"
+    )
     parser.add_argument(
         "--directory", type=Path, default=WHERE, help=f"of the unit files ({WHERE})"
     )
