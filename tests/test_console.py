@@ -24,7 +24,7 @@ from typing_in import Session
 from conman_lab.errors import BadBundle
 from conman_lab.linux import Exit
 from conman_lab.shim import exec as execs
-from conman_lab.shim.attach import listen
+from conman_lab.shim.address import listen
 from conman_lab.shim.console import Console
 from conman_lab.shim.kept import Kept
 from conman_lab.shim.launch import launch_watched

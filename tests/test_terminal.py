@@ -15,7 +15,7 @@ from shims import Shims, shim_log
 
 from conman_lab.errors import Deadline, InvalidArgument, WrongState
 from conman_lab.manager.manager import Manager
-from conman_lab.shim.attach import allow_lag
+from conman_lab.shim.guest import allow_lag
 from conman_lab.shim.viewer import KIND, Viewer
 from conman_lab.views import terminal
 from conman_lab.views.cells import in_runs

@@ -12,6 +12,7 @@ from typing import Self
 
 from conman_lab.checks import Broken
 from conman_lab.launcher import Launched
+from conman_lab.shim.address import connect
 from conman_lab.stream import Stream
 
 from .creation import WAIT
@@ -42,7 +43,7 @@ class Viewer:
         """It is in a queue, and sees what is written after its keeper has taken it out."""
         self._socket.settimeout(patience())
         before = _descriptors(keeper)
-        _connect(self._socket, place)
+        connect(self._socket, place)
         eventually(lambda: _descriptors(keeper) > before)
 
     def __enter__(self) -> Self:
@@ -150,15 +151,6 @@ def socket_goes(trial: Trial) -> None:
     trial.end_of(container)
     gone = eventually(lambda: not os.path.exists(str(container.attach_socket)))
     trial.expect(gone, "no socket", "none" if gone else "the socket")
-
-
-def _connect(viewer: socket.socket, path: Path) -> None:
-    """However long the path is: an address holds 107 bytes, unix(7)."""
-    where = os.open(path.parent, os.O_PATH | os.O_DIRECTORY)
-    try:
-        viewer.connect(f"/proc/self/fd/{where}/{path.name}")
-    finally:
-        os.close(where)
 
 
 def _descriptors(pid: int | None) -> int:

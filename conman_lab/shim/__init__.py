@@ -12,6 +12,7 @@ appender.py  a file to append to that never raises: full disks, rotation
 logs.py      the log, in the kubelet's format; and reading it back
 attach.py    viewers on a socket: what they see, and what they type
 guest.py     one of them
+address.py   sockets at paths of any length
 stdin.py     what they type, on its way to the container
 console.py   the terminal, received from the runtime
 ctl.py       a fifo: another size of the window, another log

@@ -14,6 +14,7 @@ from conman_lab.files import remove
 from conman_lab.record import TYPE_CHECKING
 from conman_lab.stream import Stream
 
+from .address import listen
 from .guest import Guest, allow_lag
 from .loop import Loop
 
@@ -161,20 +162,3 @@ class AttachServer:
         self._viewers.discard(viewer)
         self._typists.discard(viewer)
         viewer.hang_up()
-
-
-def listen(directory: str, name: str, kind: int) -> socket.socket:
-    """A socket, 0600, that is called `name` in `directory`, however long that path is.
-
-    An address holds 107 bytes, unix(7).  /proc/self/fd/N/NAME is shorter than any path.
-    """
-    listener = socket.socket(socket.AF_UNIX, kind)
-    where = os.open(directory, os.O_PATH | os.O_DIRECTORY)
-    try:
-        listener.bind(f"/proc/self/fd/{where}/{name}")
-        os.chmod(f"{directory}/{name}", 0o600)
-        listener.listen()
-        listener.setblocking(False)
-    finally:
-        os.close(where)
-    return listener

@@ -19,7 +19,7 @@ from functools import partial
 
 from conman_lab.stream import Stream
 
-from .attach import listen
+from .address import listen
 from .loop import Loop
 from .output import Output
 from .stdin import Stdin

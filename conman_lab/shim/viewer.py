@@ -17,6 +17,8 @@ from typing import Self
 
 from conman_lab.stream import Stream
 
+from .address import connect
+
 MESSAGE = 8192  # bytes; conmon takes four times as much, shims of others may not
 KIND = socket.SOCK_SEQPACKET
 
@@ -36,11 +38,7 @@ class Viewer:
         viewer = socket.socket(socket.AF_UNIX, KIND)
         path = socket_file or directory / "attach"
         try:
-            where = os.open(path.parent, os.O_PATH | os.O_DIRECTORY)
-            try:  # an address holds 107 bytes, unix(7), and a path may be longer
-                viewer.connect(f"/proc/self/fd/{where}/{path.name}")
-            finally:
-                os.close(where)
+            connect(viewer, path)
         except OSError:
             viewer.close()
             raise

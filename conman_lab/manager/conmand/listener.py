@@ -16,7 +16,7 @@ from pathlib import Path
 
 from conman_lab.errors import LabError
 from conman_lab.names import make_private
-from conman_lab.shim.attach import listen
+from conman_lab.shim.address import connect, listen
 
 
 class SocketTaken(LabError):
@@ -81,15 +81,12 @@ def _remove_stale(path: Path) -> None:
 
 
 def _somebody_answers(path: Path) -> bool:
-    where = os.open(path.parent, os.O_PATH | os.O_DIRECTORY)
-    try:
-        with socket.socket(socket.AF_UNIX) as probe:
-            probe.setblocking(False)
-            probe.connect(f"/proc/self/fd/{where}/{path.name}")
-    except OSError as error:
-        return error.errno != errno.ECONNREFUSED  # EAGAIN: its queue is full, it lives
-    finally:
-        os.close(where)
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.setblocking(False)
+        try:
+            connect(probe, path)
+        except OSError as error:  # EAGAIN: its queue is full, it lives
+            return error.errno != errno.ECONNREFUSED
     return True
 
 

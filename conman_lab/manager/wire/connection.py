@@ -13,7 +13,6 @@ an interrupt ends whatever waits.  grpclib, which serves, would take a loop in a
 for each client.  https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md
 """
 
-import os
 import select
 import socket
 import time
@@ -29,6 +28,7 @@ import h2.exceptions
 import h2.settings
 
 from conman_lab.errors import Unreachable
+from conman_lab.shim.address import connect
 
 READ = 256 * 1024  # bytes at a time
 WINDOW = 1024 * 1024  # bytes that the daemon may be ahead of our reader
@@ -51,7 +51,7 @@ class Connection:
         self.lock = RLock()  # of what follows; nobody blocks for long while it is held
         self._waits = RLock()  # held by whoever waits at the socket
         self.h2 = h2.connection.H2Connection(CONFIG)
-        self._socket = connect(path)
+        self._socket = connected(path)
         self.gone = ""  # why it is of no use any more
         self.h2.initiate_connection()
         self.h2.update_settings({h2.settings.SettingCodes.INITIAL_WINDOW_SIZE: WINDOW})
@@ -137,15 +137,11 @@ class Connection:
         )
 
 
-def connect(path: Path) -> socket.socket:
-    """A connected socket, however long the path is; see shim/attach.py, listen."""
+def connected(path: Path) -> socket.socket:
+    """A connected socket.  Unreachable, PermissionError."""
     ours = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        where = os.open(path.parent, os.O_PATH | os.O_DIRECTORY)
-        try:
-            ours.connect(f"/proc/self/fd/{where}/{path.name}")
-        finally:
-            os.close(where)
+        connect(ours, path)
     except PermissionError as error:
         ours.close()
         words = "permission denied: it answers to root and its owner alone, try sudo"
