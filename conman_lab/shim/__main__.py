@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
 
-def main() -> None:
+def main() -> "NoReturn":
     """Be [main], and then [shim]."""
     sync_pipe = take_sync_pipe()
     options = take_options(sync_pipe)
@@ -65,6 +65,7 @@ def main() -> None:
     how = how.because_of_oom() if oom.killed() else how
     tolerate(parts.partial(exit_file.write, how))
     tolerate(attach.close)
+    os._exit(0)  # at once: Python would take milliseconds to put itself in order
 
 
 def take_sync_pipe() -> int:

@@ -76,7 +76,7 @@ def become_main(requests: socket.socket) -> "NoReturn":
         viewer = [f"--viewer={fd}" for fd in fds[VIEWER:]]  # it has another number here
         sys.argv[1:] = [*flags, *viewer]
         be_shim()
-    os._exit(0)  # there is nothing that Python would have to put in order
+    os._exit(0)
 
 
 def refuse(requests: socket.socket, error: OSError) -> None:
