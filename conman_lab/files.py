@@ -5,7 +5,6 @@ one, because rename(2) replaces a name in one step.
 """
 
 import os
-import select
 import time
 
 from . import linux
@@ -41,6 +40,8 @@ def wait_for_file(path: AnyPath, timeout: float) -> bool:
     The watch comes first and the look second: a file that appears in between is seen
     by the look, one that appears later by the watch.
     """
+    import select  # noqa: PLC0415  # 1 ms, for which a shim's runtime would wait
+
     ends_at = time.monotonic() + timeout
     directory = os.path.dirname(path) or "."
     with os.fdopen(linux.watch_directory(directory), "rb", 0) as news:

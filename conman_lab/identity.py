@@ -6,7 +6,6 @@ with the boot's id one process for ever; proc_pid_stat(5), random(4).
 """
 
 import os
-import select
 
 from .files import AnyPath
 from .linux import SIGKILL
@@ -74,6 +73,8 @@ class Identity:
 
     def wait(self, timeout: float) -> bool:
         """Wait until it has ended; False if it has not after `timeout` seconds."""
+        import select  # noqa: PLC0415  # see files.wait_for_file
+
         try:
             fd = os.pidfd_open(self.pid)
         except ProcessLookupError:
