@@ -28,11 +28,16 @@ class Identity:
         return cls(pid, start_time(pid), boot_id())
 
     @classmethod
+    def parse(cls, words: str) -> "Identity":
+        """What `str` gave.  ValueError."""
+        pid, started_at, boot = words.split()
+        return cls(int(pid), int(started_at), boot)
+
+    @classmethod
     def read(cls, path: AnyPath) -> "Identity | None":
-        """What `str` gave and somebody wrote down; None if it is not there, or not whole."""
+        """What somebody wrote down; None if it is not there, or not whole."""
         try:
-            pid, started_at, boot = _text(path).split()
-            return cls(int(pid), int(started_at), boot)
+            return cls.parse(_text(path))
         except (OSError, ValueError):
             return None
 

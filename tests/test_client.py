@@ -42,7 +42,7 @@ def test_it_has_the_managers_methods(verb):
 
 
 def test_a_session_from_afar_has_what_one_in_process_has():
-    from conman_lab.manager.session import RemoteSession
+    from conman_lab.manager.remote import RemoteSession
 
     names = ("fileno", "read", "send", "end_input", "resize", "wait", "close")
     for name in (*names, "__iter__", "__enter__", "__exit__"):

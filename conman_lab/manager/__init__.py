@@ -17,9 +17,12 @@ steps.py       every step can be the last: the places where a manager may be kil
 looking.py     what can be asked, and changes nothing
 logs.py        a log read back; following.py, as it grows; stats.py, what it uses
 talking.py     attach and exec; sessions.py, a viewer; commands.py, those that run
+client.py      all of it in another process; remote.py, its sessions
 house.py       what all verbs share: the files, the runtime, and everyone in memory
 register.py    everyone in memory, found by id or name
 watcher.py     hears of every end, and never asks
 events.py      what has happened, in order
 ownership.py   one manager has a root
+
+and its door: wire/, the protocol; conmand/, a manager behind it; conmanctl/, who calls
 """

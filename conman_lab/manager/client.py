@@ -19,7 +19,7 @@ from conman_lab.oci import Bundle, Completed
 
 from .answers import Event, Record, Stats, Version
 from .container import NEVER, UNLIMITED, Container, Limits, Restart, Status
-from .session import RemoteSession
+from .remote import RemoteSession
 from .vocabulary import Facts, List, Names, Source
 from .wire import convert
 from .wire.call import Call

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from conman_lab.errors import WrongState
+from conman_lab.identity import Identity
 from conman_lab.linux import Exit
 
 
@@ -118,7 +119,7 @@ class Container:
     def pid(self) -> int | None:
         """Its first process, as long as it lives."""
         lives = self.process and self.status in ALIVE
-        return int(self.process.split()[0]) if lives else None
+        return Identity.parse(self.process).pid if lives else None
 
     @property
     def finished_at(self) -> float | None:

@@ -101,8 +101,7 @@ def shim_of(directory: Path) -> Identity | None:
 
 def first_process(container: Container) -> Identity:
     """As we wrote it down when it was created."""
-    pid, started_at, boot = container.process.split()
-    return Identity(int(pid), int(started_at), boot)
+    return Identity.parse(container.process)
 
 
 def identity(pid: int) -> Identity:

@@ -31,6 +31,7 @@ from pathlib import Path
 from typing import Any
 
 from conman_lab.files import remove, write_atomically
+from conman_lab.identity import Identity
 
 from .container import Container, Limits, Policy, Restart, Status
 
@@ -146,8 +147,7 @@ def set_aside(directory: Path) -> Path:
 def _container(who: dict[str, Any], log: str) -> Container:
     """Read back what `save` wrote; fields of a later version are left out."""
     known = {name: who[name] for name in WHO if name in who}
-    pid, started_at, _ = who["process"].split()
-    int(pid), int(started_at)  # an Identity in words, or ValueError
+    Identity.parse(who["process"])  # ValueError: no process was ever called so
     restart = who["restart"]
     known["command"] = tuple(who["command"])
     known["limits"] = Limits(**who["limits"])
