@@ -6,6 +6,7 @@ import subprocess
 import sys
 import zlib
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from eventually import eventually
@@ -432,3 +433,25 @@ def test_an_address_that_is_none_is_refused(daemon):
     )
     assert done.returncode == 2
     assert "'8881' is no HOST:PORT, as 127.0.0.1:8881 is" in done.stderr
+
+
+def test_a_strangers_words_that_are_no_text_are_refused_as_any(client, daemon, running):
+    running("cat", stdin=True)
+    url = address(client)
+    head = "GET {} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    head += (
+        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+    )
+    for name in ("Protocol", "Extensions", "Version", "Key"):
+        assert asked(url, f"{head}Sec-WebSocket-{name}: ä\r\n\r\n")[0] == 400
+    assert not daemon.journal(what="error")
+
+
+def test_who_says_goodbye_while_much_is_to_be_said_is_no_error(client, daemon, running):
+    """The answer to a close frame is the last: what was about to be said is not."""
+    shim_log = Path(running("yes").log_path).with_name("shim.log")
+    with attached(client, stdin=False) as line:
+        eventually(lambda: "did not keep up" in shim_log.read_text(), timeout=30)
+        line.close()
+    eventually(lambda: daemon.journal(what="stream"))
+    assert not daemon.journal(what="error")

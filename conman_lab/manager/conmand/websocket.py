@@ -104,7 +104,11 @@ class WebSocket:
         return True
 
     async def _send(self, event: Event) -> None:
-        self._writer.write(self._frames.send(event))
+        try:
+            frame = self._frames.send(event)
+        except LocalProtocolError:  # a close frame has been answered meanwhile
+            raise ConnectionError("the client has closed it") from None
+        self._writer.write(frame)
         await self._writer.drain()
 
 
@@ -112,7 +116,7 @@ def _offered(frames: WSConnection, head: Head) -> list[str]:
     """The protocols within WebSocket that the client knows."""
     try:
         frames.initiate_upgrade_connection([*head.headers], head.target)
-    except (RemoteProtocolError, LocalProtocolError) as error:
+    except (RemoteProtocolError, LocalProtocolError, UnicodeError) as error:
         raise Refused(HTTPStatus.BAD_REQUEST, f"no WebSocket: {error}") from None
     asked = next(iter(frames.events()))
     assert isinstance(asked, Request)
