@@ -41,7 +41,8 @@ _plain = attrgetter(*PLAIN)  # of five hundred in a list each is a little work
 
 def whole_of(it: Container) -> Any:
     """All that we know of a container."""
-    plain = dict(zip(PLAIN, _plain(it), strict=True))
+    both = zip(PLAIN, _plain(it), strict=True)
+    plain = {name: value for name, value in both if value}
     message = Whole(status=NUMBER[it.status], started_at=it.started_at, **plain)
     if it.limits != UNLIMITED:
         message.limits.CopyFrom(limits_message(it.limits))
@@ -61,7 +62,7 @@ def container_of(it: Any) -> Container:
 def _container(packed: bytes) -> Container:
     it = Whole.FromString(packed)
     plain: dict[str, Any] = dict(zip(PLAIN, _plain(it), strict=True))
-    plain["command"], plain["labels"] = tuple(it.command), dict(it.labels)
+    plain |= {"command": tuple(plain["command"]), "labels": dict(plain["labels"])}
     return Container(
         **plain,
         status=STATUS[it.status],
