@@ -4,6 +4,8 @@ import dataclasses
 import inspect
 import json
 import re
+import subprocess
+import sys
 
 import pytest
 from google.protobuf import json_format
@@ -90,6 +92,29 @@ def test_a_message_is_the_bytes_that_protoc_would_make():
     assert MESSAGE["Container"](created_at=300, state=1).SerializeToString() == (
         b"\x18\xac\x02\x20\x01"
     )
+
+
+def test_the_proto_file_has_every_method_and_every_field():
+    done = subprocess.run(
+        [sys.executable, "-m", "conman_lab.manager.wire"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    body = dict(
+        re.findall(r"^message (\w+) {\n(.*?)^}", done.stdout, re.DOTALL | re.MULTILINE)
+    )
+    assert body.keys() == MESSAGE.keys()
+    for name, kind in MESSAGE.items():
+        told = {(n, int(i)) for n, i in re.findall(r" (\w+) = (\d+);", body[name])}
+        assert told == {(it.name, it.number) for it in kind.DESCRIPTOR.fields}
+    assert "  optional ContainerState state = 2;\n" in body["ListContainersRequest"]
+    assert "  repeated Whole" not in done.stdout
+    assert "  map<string,string> labels = 13;\n" in body["CreateContainerRequest"]
+    rpcs = re.findall(r"  rpc (\w+) \((stream )?.*\((stream )?", done.stdout)
+    assert [(n, bool(a), bool(b)) for n, a, b in rpcs] == [
+        (it.name, it.asks_on, it.answers_on) for it in METHODS.values()
+    ]
 
 
 def test_the_states_have_conmans_numbers():

@@ -57,7 +57,7 @@ def _file(table: str, package: str) -> descriptor_pb2.FileDescriptorProto:
 
 def _add_enum(file: descriptor_pb2.FileDescriptorProto, name: str, body: str) -> None:
     enum = file.enum_type.add(name=name)
-    for number, value, _, _ in _entries(body):
+    for number, value, _, _ in entries(body):
         enum.value.add(name=value, number=number)
 
 
@@ -70,7 +70,7 @@ def _add_message(
 ) -> None:
     message = file.message_type.add(name=name)
     place = f".{package}." if package else "."
-    for number, field_name, mark, kind in _entries(body):
+    for number, field_name, mark, kind in entries(body):
         field = message.field.add(name=field_name, number=number)
         field.label = Field.LABEL_REPEATED if mark == "[]" else Field.LABEL_OPTIONAL
         if kind.startswith("map<"):
@@ -102,7 +102,7 @@ def _set_type(field: Any, kind: str, enums: set[str], place: str) -> None:
         field.type_name = place + kind
 
 
-def _entries(body: str) -> Iterator[tuple[int, str, str, str]]:
+def entries(body: str) -> Iterator[tuple[int, str, str, str]]:
     """Number, name, mark and type of each."""
     for words in filter(None, re.split(r",?\s+(?=\d)", body.rstrip())):
         entry = ENTRY.fullmatch(words)
