@@ -45,6 +45,44 @@ from pathlib import Path
 def test_alone(worker_id):
     Path(f"root-{worker_id}").write_text(os.environ["CONMAN_LAB_ROOT"])
 """
+CHANGES = """
+import os, signal, socket
+import pytest
+from pathlib import Path
+
+OURS = os.getcwd(), os.environ["CONMAN_LAB_ROOT"]
+
+def test_hears_a_signal():
+    signal.signal(signal.SIGUSR1, lambda *_: None)
+
+def test_is_woken():
+    kept.extend(socket.socketpair())
+    kept[0].setblocking(False)
+    signal.set_wakeup_fd(kept[0].fileno())
+
+def test_goes_elsewhere():
+    os.chdir("/")
+
+def test_says_more():
+    os.environ["MORE"] = "more"
+
+def test_says_less():
+    del os.environ["CONMAN_LAB_ROOT"]
+
+def test_has_a_root_of_its_own(monkeypatch, tmp_path):
+    monkeypatch.setenv("CONMAN_LAB_ROOT", str(tmp_path))
+    from conman_lab import places
+    from conman_lab.oci import cgroups
+    (cgroups.tree("pids") / places.cgroup_parent() / "below").mkdir(parents=True)
+
+def test_hears_of_none_of_it():
+    assert signal.getsignal(signal.SIGUSR1) is signal.SIG_DFL
+    assert signal.set_wakeup_fd(-1) == -1
+    assert (os.getcwd(), os.environ.get("CONMAN_LAB_ROOT")) == OURS
+    assert "MORE" not in os.environ
+
+kept = []
+"""
 TIDY = """
 import os
 import pytest
@@ -136,6 +174,26 @@ def test_each_worker_has_a_root_of_its_own(project):
     assert len(roots) == 2
     assert not any(Path(root).exists() for root in roots)
     assert os.environ["CONMAN_LAB_ROOT"] not in roots
+
+
+def test_who_changes_our_process_fails_and_the_next_one_hears_nothing_of_it(project):
+    (project / "tests" / "test_changes.py").write_text(CHANGES)
+    status, said = run(project)
+    assert status == 1
+    assert "7 passed, 6 errors" in said
+    _, *told = said.split("ERROR at teardown of test_")
+    words = {name: " ".join(text.split()) for name, text in map(name_and_text, told)}
+    assert "changed: signal 10: <Handlers.SIG_DFL" in words["hears_a_signal"]
+    assert "changed: the wakeup descriptor: -1, now" in words["is_woken"]
+    assert "changed: the working directory: '/" in words["goes_elsewhere"]
+    assert "changed: MORE: None, now 'more'" in words["says_more"]
+    assert "changed: CONMAN_LAB_ROOT: '/" in words["says_less"]
+    assert "has left the cgroup conman-lab-" in words["has_a_root_of_its_own"]
+
+
+def name_and_text(said):
+    name, _, text = said.partition(" ")
+    return name, text
 
 
 @pytest.mark.needs_runc
