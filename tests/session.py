@@ -17,19 +17,17 @@ children and not init's, and half of the course would be wrong in the tests.
 import os
 import shutil
 import signal
-import tempfile
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from conman_lab import places
 from conman_lab.identity import Identity
 from conman_lab.lab.clean import clean
-from conman_lab.lab.registry import Registry, registries
+from conman_lab.lab.registry import Registry
 from conman_lab.oci import cgroups
 
+from . import roots
 from .eventually import eventually
 from .notebook_cells import failed_notebooks, is_cell
 from .workers import is_worker
@@ -120,41 +118,43 @@ def _hear_signals() -> None:
         signal.signal(signum, signal.SIG_DFL)
 
 
+def _new_root(config) -> str:
+    config.stash[ROOTS].append(root := roots.new())
+    return root
+
+
 def _look_back(session) -> None:
-    ours, roots = session.config.stash[CGROUP], session.config.stash[ROOTS]
+    """What is left fails the session; it is told, and removed."""
+    ours, known = session.config.stash[CGROUP], session.config.stash[ROOTS]
+    made = [*roots.made_below(session.config._tmp_path_factory.getbasetemp())]
     with suppress(AssertionError):  # kernels and browsers need a moment to end
-        eventually(lambda: not _left(ours, roots), timeout=3)
-    session.config.stash[LEFT] = left = _left(ours, roots)
-    _remove_all(ours, roots)
-    resisting = [f"{thing} (and it resists)" for thing in _left(ours, roots)]
-    left += resisting
+        eventually(lambda: not _left(ours, known), timeout=3)
+    session.config.stash[LEFT] = left = [*_left(ours, known), *_parents(made)]
+    _remove_all(ours, known, made)
+    remaining = [*_left(ours, known), *_parents([*known, *made])]
+    left += (f"{thing} (and it resists)" for thing in remaining)
     if left:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
     _join(ours.parent)
     cgroups.remove(_group(ours))
-    if not resisting:
-        for root in roots:
+    if not remaining:
+        for root in known:
             shutil.rmtree(root)
 
 
-def _left(ours: Path, roots: list[str]) -> list[str]:
-    things = [thing for each in _registries(roots) for thing in each.left().things()]
+def _parents(of: list[str]) -> list[str]:
+    there = filter(roots.exists, map(roots.parent_of, of))
+    return [f"cgroup {parent}" for parent in there]
+
+
+def _left(ours: Path, known: list[str]) -> list[str]:
+    things = [thing for lab in _labs(known) for thing in lab.left().things()]
     named = [f"process {it.pid} ({_comm(it.pid)})" for it in _of_the_tests(ours)]
     return [*things, *named]
 
 
-def _registries(roots: list[str]) -> Iterator[Registry]:
-    """All labs of all roots; which one it is, the environment says."""
-    for root in roots:
-        os.environ["CONMAN_LAB_ROOT"] = root
-        yield from registries()
-
-
-def _parents(roots: list[str]) -> Iterator[str]:
-    """The cgroup of each root."""
-    for root in roots:
-        os.environ["CONMAN_LAB_ROOT"] = root
-        yield places.cgroup_parent()
+def _labs(known: list[str]) -> list[Registry]:
+    return [lab for root in known for lab in roots.labs_of(root)]
 
 
 def _of_the_tests(ours: Path) -> list[Identity]:
@@ -165,21 +165,15 @@ def _of_the_tests(ours: Path) -> list[Identity]:
     return [process for process in found if process.alive]
 
 
-def _remove_all(ours: Path, roots: list[str]) -> None:
-    for registry in _registries(roots):
-        clean(registry)
+def _remove_all(ours: Path, known: list[str], made: list[str]) -> None:
+    for lab in _labs(known):
+        clean(lab)
     for process in _of_the_tests(ours):
         process.signal()
     with suppress(AssertionError):
         eventually(lambda: not _of_the_tests(ours))
-    for parent in _parents(roots):
-        cgroups.remove(parent)
-
-
-def _new_root(config) -> str:
-    root = tempfile.mkdtemp(prefix="conman-lab-", dir=_place())
-    config.stash[ROOTS].append(root)
-    return root
+    for root in [*known, *made]:
+        cgroups.remove(roots.parent_of(root))
 
 
 def _cgroup() -> Path:
@@ -200,16 +194,6 @@ def _comm(pid: int) -> str:
     with suppress(OSError):
         return Path(f"/proc/{pid}/comm").read_text().strip()
     return "gone"
-
-
-def _place() -> str:
-    """Short, for a socket's path fits in 108 bytes, and programs run from there."""
-    able = [d for d in ("/var/tmp", "/tmp") if not _flags(d) & os.ST_NOEXEC]
-    return next(iter(able), tempfile.gettempdir())
-
-
-def _flags(directory: str) -> int:
-    return os.statvfs(directory).f_flag
 
 
 def _path() -> str:

@@ -12,12 +12,14 @@ import pytest
 from nbformat import v4
 
 from conman_lab.identity import Identity
+from conman_lab.oci import cgroups
 
 ROOT = Path(__file__).parents[1]
 pytestmark = pytest.mark.needs_root
 
 LEAKS = """
 import subprocess
+import sys
 
 def test_leaks_an_orphan():
     script = "setsid sleep 1000 >/dev/null 2>&1 & echo $! >orphan"
@@ -26,6 +28,16 @@ def test_leaks_an_orphan():
 def test_leaves_a_container(runtime, bundle):
     global kept
     kept = runtime.create("kept", bundle("sleeper"))
+
+def test_leaves_the_cgroup_of_a_root_that_its_program_had(tmp_path):
+    script = (
+        "from conman_lab import places; from conman_lab.oci import cgroups;"
+        "(cgroups.tree('pids') / places.cgroup_parent()).mkdir();"
+        "(places.root() / 'labs').mkdir(); print(places.cgroup_parent())"
+    )
+    command = ["env", f"CONMAN_LAB_ROOT={tmp_path}", sys.executable, "-c", script]
+    with open("parent", "w") as told:
+        subprocess.run(command, stdout=told, check=True)
 """
 DIES = """
 import os
@@ -143,11 +155,14 @@ def test_what_a_test_leaves_fails_the_session_and_is_ended(project, workers):
     status, said = run(project, f"-n{workers}")
     orphan = int((project / "orphan").read_text())
     assert status == 1
-    assert "2 passed" in said
+    assert "3 passed" in said
     _, _, left = said.partition("left behind by the tests")
     assert f"process {orphan} (sleep)" in left
     assert "kept" not in left
     assert not is_alive(orphan)
+    parent = (project / "parent").read_text().strip()
+    assert f"cgroup {parent}" in left
+    assert not (cgroups.tree("pids") / parent).exists()
 
 
 @pytest.mark.needs_runc

@@ -19,6 +19,8 @@ import pytest
 from conman_lab import places
 from conman_lab.oci import cgroups
 
+from .roots import exists
+
 BEFORE = pytest.StashKey["Process"]()
 SIGNALS = sorted(signal.valid_signals())
 OF_PYTEST = "PYTEST_CURRENT_TEST"  # changes in the middle of each test
@@ -68,7 +70,7 @@ def pytest_runtest_teardown(item):
     if (after := Process.now()) != before:
         before.restore()
         pytest.fail(f"this test has left changed: {_difference(before, after)}", False)
-    if parent != places.cgroup_parent() and _exists(parent):
+    if parent != places.cgroup_parent() and exists(parent):
         cgroups.remove(parent)
         pytest.fail(f"this test has left the cgroup {parent}", False)
     return result
@@ -99,7 +101,3 @@ def _difference(before: Process, after: Process) -> str:
 def _changes(kind: str, before: dict, after: dict) -> list[tuple[str, object, object]]:
     names = sorted(before.keys() | after.keys())
     return [(f"{kind}{name}", before.get(name), after.get(name)) for name in names]
-
-
-def _exists(parent: str) -> bool:
-    return any((tree / parent).exists() for tree in cgroups.trees())
