@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from contextlib import closing
+from dataclasses import replace
 from itertools import takewhile
 
 import pytest
@@ -13,7 +14,8 @@ from eventually import eventually
 from facts import ends
 
 from conman_lab.errors import NotPossible
-from conman_lab.observe import procfs, trace
+from conman_lab.linux import Exit
+from conman_lab.observe import polling, procfs, trace
 from conman_lab.observe.events import Kind
 from conman_lab.observe.polling import Poller
 from conman_lab.observe.procevents import Connector
@@ -345,6 +347,19 @@ def test_here_it_is_the_connector():
         "│  └─ P3 cat  (exit code 0)\n"
         "└─ P4 cat -  (exit code 0)\n"
     )
+
+
+def test_polling_takes_who_has_begun_to_end_for_no_other_program():
+    """Its memory goes before it is a zombie, and its command line with that."""
+    ran = polling._Look(1, "sleep", ("sleep", "9"), started_at=5, session=1, exit=None)
+    ending, gone = replace(ran, words=()), replace(ran, words=(), exit=Exit(code=3))
+    assert [*polling._changes(0, 7, ran, ending)] == []
+    assert [told.kind for told in polling._changes(0, 7, ending, gone)] == [Kind.EXIT]
+    other = replace(ran, comm="cat", words=("cat",))
+    between = replace(other, words=())
+    assert [*polling._changes(0, 7, ran, between)] == []
+    (told,) = polling._changes(0, 7, between, other)
+    assert (told.kind, told.words) == (Kind.EXEC, ("cat",))
 
 
 def test_polling_sees_an_adoption():
