@@ -239,6 +239,7 @@ def test_a_lab_left_open_is_told_unless_its_notebook_failed(project, last, is_to
     status, said = run(project, "--nbval", "00-open.ipynb")
     assert status == 1
     assert ("left behind by the tests" in said) == is_told
+    assert "resists" not in said, said
     assert ("cgroup" in said.partition("left behind")[2]) == is_told
 
 

@@ -23,6 +23,7 @@ from .roots import exists
 
 BEFORE = pytest.StashKey["Process"]()
 SIGNALS = sorted(signal.valid_signals())
+ROOT = "CONMAN_LAB_ROOT"
 OF_PYTEST = "PYTEST_CURRENT_TEST"  # changes in the middle of each test
 
 
@@ -65,12 +66,13 @@ def pytest_runtest_setup(item):
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_teardown(item):
-    before, parent = item.stash[BEFORE], places.cgroup_parent()
+    before, root = item.stash[BEFORE], os.environ.get(ROOT)
+    parent = places.cgroup_parent()
     result = yield
     if (after := Process.now()) != before:
         before.restore()
         pytest.fail(f"this test has left changed: {_difference(before, after)}", False)
-    if parent != places.cgroup_parent() and exists(parent):
+    if root not in {None, os.environ[ROOT]} and exists(parent):  # None is everybody's
         cgroups.remove(parent)
         pytest.fail(f"this test has left the cgroup {parent}", False)
     return result
