@@ -148,16 +148,16 @@ def note_identity(directory: Path) -> None:
 
 
 def receive(sync_pipe: int, deadline: float) -> dict[str, int]:
-    """Its first line; conmon holds the pipe open as long as it lives."""
-    line = b""
-    while not line.endswith(b"\n"):
+    """Its first line, with which an exec's exit code may have come; the pipe stays open."""
+    said = b""
+    while b"\n" not in said:
         if not select.select([sync_pipe], [], [], deadline)[0]:
             raise LaunchFailed(f"conmon has reported nothing in {deadline:g} s")
         piece = os.read(sync_pipe, 65536)
         if not piece:
             raise LaunchFailed("conmon died before it could report")
-        line += piece
-    report: dict[str, int] = json.loads(line)
+        said += piece
+    report: dict[str, int] = json.loads(said.splitlines()[0])
     return report
 
 
