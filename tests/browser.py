@@ -39,6 +39,7 @@ KERNEL_IS_IDLE = """() => {
     const notebook = window.jupyterapp?.shell.currentWidget
     return notebook?.sessionContext?.session?.kernel?.status === "idle"
 }"""
+PATIENCE = 60_000  # ms that a page may take, where other tests run as well
 KERNEL = {"name": "python3", "language": "python", "display_name": "Python 3"}
 
 
@@ -123,7 +124,7 @@ class Notebook:
     def __init__(self, browser, address):
         self.page = browser.new_page(viewport=SIZE)
         self.page.goto(address)
-        self.page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=30_000)
+        self.page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=PATIENCE)
 
     def command(self, name, **args):
         """Execute a command of JupyterLab's, and do not wait for its end."""
@@ -134,7 +135,7 @@ class Notebook:
 
     def run_all(self):
         """Run all cells, as soon as there is a kernel: before, it would ask for one."""
-        self.page.wait_for_function(KERNEL_IS_IDLE, timeout=30_000)
+        self.page.wait_for_function(KERNEL_IS_IDLE, timeout=PATIENCE)
         self.command("notebook:run-all-cells")
 
     def run_last(self):

@@ -3,7 +3,7 @@
 import subprocess
 
 import pytest
-from browser import program
+from browser import PATIENCE, program
 from eventually import eventually
 
 from conman_lab.views import tree
@@ -42,7 +42,7 @@ WATCHED, BUSY_CELL, ASKED = 0, 2, 3
 def row(shown, words, state=""):
     """Wait for a row of a tree."""
     found = shown.locator(f".row{state}", has_text=words)
-    found.wait_for(timeout=20_000)
+    found.wait_for(timeout=PATIENCE)
     return found
 
 

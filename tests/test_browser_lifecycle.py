@@ -1,7 +1,7 @@
 """The life of a real container, drawn in a real notebook's page while a cell runs."""
 
 import pytest
-from browser import program
+from browser import PATIENCE, program
 
 pytestmark = [
     pytest.mark.skipif(program() is None, reason="needs Chromium"),
@@ -39,11 +39,11 @@ def test_the_state_is_highlighted_while_a_cell_runs(opened, tell):
     shown = notebook.cell(0).locator(".conman-lab-states")
     for state in ("created", "running", "exited"):
         here = shown.locator("svg .state.here .name", has_text=state)
-        here.wait_for(timeout=20_000)
+        here.wait_for(timeout=PATIENCE)
         assert state.upper() in shown.locator(".words").inner_text()
         assert notebook.is_running(1)
         tell(state)
-    shown.locator(".words", has_text="removed").wait_for(timeout=20_000)
+    shown.locator(".words", has_text="removed").wait_for(timeout=PATIENCE)
     taken = shown.locator("svg .way.taken .event").all_text_contents()
     assert taken == ["create", "remove", "start", "stop or end"]
     assert shown.locator("svg .state.here").count() == 0

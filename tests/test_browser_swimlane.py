@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from browser import program
+from browser import PATIENCE, program
 from eventually import eventually
 
 from conman_lab.observe.trace import Trace
@@ -55,7 +55,7 @@ PLAYED = """() => {
 def found(shown, selector, text=None):
     """Wait for the first such element."""
     element = shown.locator(selector, has_text=text).first
-    element.wait_for(timeout=20_000, state="attached")
+    element.wait_for(timeout=PATIENCE, state="attached")
     return element
 
 
@@ -125,7 +125,7 @@ def test_a_swimlane_lives_while_a_cell_runs(opened, tell, classic):
 
     # when the trace is complete, nobody watches any more
     tell(here + "two-seen")
-    eventually(lambda: "recorded" in summary(shown), timeout=20)
+    eventually(lambda: "recorded" in summary(shown), timeout=PATIENCE / 1000)
     assert shown.get_by_role("button", name="play").count() == 1
 
 
@@ -215,7 +215,7 @@ def test_a_saved_trace_is_replayed(opened, classic):
     shown.get_by_role("button", name="play").click()
     assert "playing" in summary(shown)
     eventually(lambda: 1 < shown.locator(".row").count() < count)
-    played = notebook.page.wait_for_function(PLAYED, polling="raf", timeout=20_000)
+    played = notebook.page.wait_for_function(PLAYED, polling="raf", timeout=PATIENCE)
     assert played.json_value() >= count - 1
     assert shown.locator(".row").count() == count
     assert "recorded" in summary(shown)

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from browser import KERNEL_IS_IDLE, Notebook, chromium, jupyterlab, program
+from browser import KERNEL_IS_IDLE, PATIENCE, Notebook, chromium, jupyterlab, program
 from eventually import eventually
 from shims import Shims
 
@@ -42,7 +42,7 @@ def page(container, tmp_path):
     with jupyterlab(tmp_path) as server, chromium() as browser:
         server.write("a.ipynb", SHOW.format(directory=str(container.directory)), BUSY)
         notebook = Notebook(browser, server.address("a.ipynb"))
-        notebook.page.wait_for_function(KERNEL_IS_IDLE, timeout=30_000)
+        notebook.page.wait_for_function(KERNEL_IS_IDLE, timeout=PATIENCE)
         run_cell(notebook, SHOWN)
         yield Terminal(notebook, server.directory)
         notebook.close()
@@ -59,12 +59,12 @@ class Terminal:
     def __init__(self, notebook, directory):
         self.notebook, self.directory = notebook, directory
         self.shown = notebook.cell(SHOWN).locator(".conman-lab-terminal")
-        self.shown.wait_for(timeout=30_000)
+        self.shown.wait_for(timeout=PATIENCE)
         self.keyboard, self.mouse = notebook.page.keyboard, notebook.page.mouse
 
     def click(self):
         """Click into it.  JupyterLab takes the focus back while a cell is ending."""
-        eventually(lambda: not self.notebook.is_running(SHOWN), timeout=20)
+        eventually(lambda: not self.notebook.is_running(SHOWN), timeout=PATIENCE / 1000)
         self.shown.locator(".view").click()
         self.notebook.page.wait_for_selector(".conman-lab-terminal.focused")
 
@@ -72,7 +72,7 @@ class Terminal:
         """Wait for a line of it, whole or as a pattern."""
         pattern = line if isinstance(line, re.Pattern) else re.compile(f"^{line}$")
         found = self.shown.locator(".rows .line").filter(has_text=pattern)
-        found.first.wait_for(timeout=10_000)
+        found.first.wait_for(timeout=PATIENCE)
         return found.first
 
     def says(self, command, answer):
@@ -237,5 +237,5 @@ def while_a_cell_runs(page):
     page.sees("660")
     assert page.notebook.is_running(BUSY_CELL)
     (page.directory / "seen").touch()
-    eventually(lambda: not page.notebook.is_running(BUSY_CELL), timeout=20)
+    eventually(lambda: not page.notebook.is_running(BUSY_CELL), timeout=PATIENCE / 1000)
     page.click()

@@ -253,6 +253,7 @@ def test_a_directory_that_was_removed_is_made_again(start, stop):
     """All that is said from now on, and the end; the shim's pid is lost with the rest."""
     container = start("echo one; $STOP; echo two; exit 3")
     stop.wait()
+    eventually(lambda: out(container) == b"one\n")
     keeper = container.shim
     shutil.rmtree(container.directory)
     stop.let_go()
