@@ -213,6 +213,7 @@ def test_a_listener_hears_from_now_on_and_its_trouble_is_its_own(manager, bundle
     end = manager.on_event(listen)
     manager.create("a", bundle("hello"))
     end()
+    end()  # twice is no error
     manager.create("b", bundle("hello"))
     assert heard == ["create"]
 

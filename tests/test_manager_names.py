@@ -120,6 +120,7 @@ def test_what_makes_no_sense_is_refused_before_anything_is_made(
         (BadBundle, {"source": tmp_path / "nothing"}),
         (BadBundle, {"source": bundle("hello").with_rootfs("/nowhere")}),
         (InvalidArgument, {"limits": Limits(memory=-1)}),
+        (InvalidArgument, {"limits": Limits(cpus=1e-6)}),
         (InvalidArgument, {"labels": {"a": 1}}),
         (InvalidArgument, {"terminal": True, "rows": 70_000}),
         (InvalidArgument, {"terminal": True, "columns": -1}),

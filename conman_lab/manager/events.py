@@ -42,7 +42,7 @@ class Events:
         """Call back with each, from whichever thread it happens in; how to end that."""
         with self._news:
             self._callbacks.append(callback)
-        return lambda: self._callbacks.remove(callback)
+        return partial(self._forget, callback)
 
     def since(self, at: float) -> list[Event]:
         """Those that were told since then, as far as they are kept."""
@@ -60,6 +60,10 @@ class Events:
         with self._news:
             self._closed = True
             self._news.notify_all()
+
+    def _forget(self, callback: Callback) -> None:
+        with self._news, suppress(ValueError):  # it was forgotten before
+            self._callbacks.remove(callback)
 
     def _from(self, place: int, since: float) -> Iterator[Event]:
         while True:

@@ -14,6 +14,8 @@ from .container import Container, Limits, Restart
 from .store import new_id
 from .vocabulary import Source
 
+LEAST_CPUS = 0.01  # 1 ms of each 100 ms: scheduler/sched-bwc.rst; 0 would be no limit
+
 
 def found(source: Source) -> Bundle:
     """A bundle as it is, or one for a directory that is a root file system."""
@@ -72,6 +74,8 @@ def check(labels: Mapping[str, str], limits: Limits, restart: Restart) -> None:
     for name, limit in vars(limits).items():
         if limit is not None and not 0 < limit < math.inf:  # nor a NaN
             raise InvalidArgument(f"a limit is more than 0, and {name} is {limit}")
+    if limits.cpus is not None and limits.cpus < LEAST_CPUS:
+        raise InvalidArgument(f"cpus is {LEAST_CPUS} or more, not {limits.cpus:g}")
     if restart.limit < 0:
         raise InvalidArgument(
             f"a container is restarted 0 times or more, not {restart.limit}"
