@@ -19,7 +19,7 @@ from conman_lab.manager.answers import Event, Record, Stats
 from conman_lab.manager.client import Client
 from conman_lab.manager.container import Container, Limits, Policy, Restart, Status
 from conman_lab.manager.vocabulary import Containers
-from conman_lab.manager.wire import convert
+from conman_lab.manager.wire import convert, parts
 from conman_lab.manager.wire.failures import TABLE, Code, code_of, pack, unpack
 from conman_lab.manager.wire.schema import MESSAGE, METHODS
 from conman_lab.stream import Stream
@@ -136,7 +136,7 @@ def test_the_methods_are_where_conmans_clients_look_for_them():
 
 def test_a_client_of_conmans_sees_nothing_that_it_does_not_know():
     row = json_format.MessageToDict(
-        convert.brief_of(FULL), always_print_fields_with_no_presence=True
+        convert.brief_message(FULL), always_print_fields_with_no_presence=True
     )
     assert json.loads(json.dumps(row)) == {
         "id": "a" * 32,
@@ -159,7 +159,7 @@ def test_of_a_full_one_every_field_is_set():
     ids=["all of it", "almost nothing"],
 )
 def test_a_container_crosses_as_it_is(container):
-    packed = convert.whole_of(container).SerializeToString()
+    packed = convert.whole_message(container).SerializeToString()
     there = convert.container_of(MESSAGE["Whole"].FromString(packed))
     assert there == container
     assert (there.exit, there.labels) == (container.exit, container.labels)
@@ -172,15 +172,15 @@ def test_a_container_crosses_as_it_is(container):
 )
 def test_a_record_of_a_log_crosses_as_it_is(text, full, stream, at):
     record = Record(at, stream, full, text)
-    assert convert.record_of(convert.record_message(record)) == record
+    assert parts.record_of(parts.record_message(record)) == record
 
 
 def test_events_and_stats_cross_as_they_are():
     event = Event(1.5, "exit", "a" * 32, "web", {"code": "7"})
-    assert convert.event_of(convert.event_message(event)) == event
+    assert parts.event_of(parts.event_message(event)) == event
     for limit in (None, 0, 5):
         stats = Stats(0.25, 1 << 40, limit, 3, at=9.5)
-        assert convert.stats_of(convert.stats_message(stats)) == stats
+        assert parts.stats_of(parts.stats_message(stats)) == stats
 
 
 OF_EVERY_CLASS = [

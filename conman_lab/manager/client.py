@@ -21,7 +21,7 @@ from .answers import Event, Record, Stats, Version
 from .container import NEVER, UNLIMITED, Container, Limits, Restart, Status
 from .remote import RemoteSession
 from .vocabulary import Facts, List, Names, Source
-from .wire import convert
+from .wire import convert, parts
 from .wire.call import Call
 from .wire.channel import Channel
 from .wire.schema import METHODS
@@ -86,8 +86,8 @@ class Client:
             env=env,
             readonly=readonly,
             labels=labels,
-            limits=convert.limits_message(limits),
-            restart=convert.restart_message(restart),
+            limits=parts.limits_message(limits),
+            restart=parts.restart_message(restart),
             terminal=terminal,
             stdin=stdin,
             stdin_once=stdin_once,
@@ -110,7 +110,7 @@ class Client:
 
     def wait(self, ref: str, timeout: float | None = None) -> Exit:
         """How it ended.  Deadline: not within `timeout` seconds."""
-        return convert.exit_of(self._about("WaitContainer", ref, timeout=timeout).exit)
+        return parts.exit_of(self._about("WaitContainer", ref, timeout=timeout).exit)
 
     def pause(self, ref: str) -> Container:
         """Freeze every process of it."""
@@ -128,7 +128,7 @@ class Client:
 
     def version(self) -> Version:
         """Who answers."""
-        return convert.version_of(self._channel.call(METHODS["Version"]))
+        return parts.version_of(self._channel.call(METHODS["Version"]))
 
     def list(
         self, status: Status | None = None, labels: Mapping[str, str] = {}
@@ -150,7 +150,7 @@ class Client:
 
     def stats(self, ref: str) -> Stats:
         """What it uses by now."""
-        return convert.stats_of(self._about("ContainerStats", ref))
+        return parts.stats_of(self._about("ContainerStats", ref))
 
     def prune(self) -> Names:
         """Remove all that have ended; their ids."""
@@ -168,12 +168,12 @@ class Client:
         """What it has written; closing the iterator hangs up."""
         wanted: Any = {"since": since, "tail": tail, "follow": follow}
         call = self._channel.begin(METHODS["Logs"], container_id=ref, **wanted)
-        return Replies(call, "records", convert.record_of, self._done(call))
+        return Replies(call, "records", parts.record_of, self._done(call))
 
     def events(self, since: float | None = None) -> Iterator[Event]:
         """What happens from now on; closing the iterator hangs up."""
         call = self._channel.begin(METHODS["Events"], since=since)
-        return Replies(call, "events", convert.event_of, self._done(call))
+        return Replies(call, "events", parts.event_of, self._done(call))
 
     def attach(self, ref: str, stdin: bool = False) -> RemoteSession:
         """See what it writes from now on, and type."""

@@ -19,7 +19,7 @@ from conman_lab.errors import Deadline, ExitLost
 from conman_lab.linux import Exit
 from conman_lab.stream import Stream
 
-from .wire import convert
+from .wire import parts
 from .wire.call import Call
 from .wire.connection import deadline
 from .wire.schema import METHODS
@@ -98,7 +98,7 @@ class RemoteSession:
         if reply is not None and reply.output:
             self._unread.append((Stream(reply.stream), reply.output))
         if reply is not None and reply.HasField("exit"):
-            self._exit, self._output_ended = convert.exit_of(reply.exit), True
+            self._exit, self._output_ended = parts.exit_of(reply.exit), True
             self._call.end()
         return reply
 

@@ -3,7 +3,8 @@
     listener   the socket, made or inherited, for root and its owner alone
     service    each call: who asks, what is asked, what went wrong
     unary      one question, one answer
-    streams    logs and events, as they come
+    asked      what a request asks for, and whether it makes sense
+    streams    logs and events, as they come, from sources that somebody can close
     sessions   attach and exec, over gRPC
     addresses  attach as conman has it: the address of a stream, with a token in it
     streaming  the server behind these addresses; it speaks websocket, and

@@ -11,7 +11,7 @@ from typing import Any
 from conman_lab.errors import InvalidArgument
 from conman_lab.manager.container import Restart, Status
 from conman_lab.manager.vocabulary import Source
-from conman_lab.manager.wire import convert
+from conman_lab.manager.wire import convert, parts
 from conman_lab.oci import Bundle
 
 LONGEST = (1 << 31) // 1000  # seconds, 24 days: poll(2) has 31 bits for milliseconds
@@ -37,7 +37,7 @@ def readonly(request: Any) -> bool | None:
 def restart(request: Any) -> Restart:
     """The policy."""
     try:
-        return convert.restart_of(request.restart)
+        return parts.restart_of(request.restart)
     except ValueError as error:
         raise InvalidArgument(f"{error}: take no, on-failure or always") from None
 
@@ -53,7 +53,7 @@ def status(request: Any) -> Status | None:
 
 def seconds(request: Any, name: str) -> float | None:
     """How long it may take; None: as long as it likes."""
-    wanted: float | None = convert.given(request, name)[name]
+    wanted: float | None = parts.given(request, name)[name]
     if wanted is not None and not 0 <= wanted <= LONGEST:  # so is nothing with a NaN
         raise InvalidArgument(f"cannot wait {wanted:g} seconds: take 0 to {LONGEST}")
     return wanted

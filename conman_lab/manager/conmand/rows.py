@@ -33,6 +33,6 @@ class Rows:
         if kept and kept[0] is it:
             return kept
         answer = METHODS["ListContainers"].reply(
-            containers=[convert.brief_of(it, whole)]
+            containers=[convert.brief_message(it, whole)]
         )
         return it, answer.SerializeToString()

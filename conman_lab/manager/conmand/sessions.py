@@ -8,7 +8,7 @@ from typing import Any
 from conman_lab.errors import InvalidArgument, NotPossible
 from conman_lab.manager.manager import Manager
 from conman_lab.manager.sessions import ViewerSession
-from conman_lab.manager.wire import convert
+from conman_lab.manager.wire import parts
 from conman_lab.manager.wire.schema import METHODS
 
 from .desk import Desk
@@ -36,7 +36,7 @@ async def _look(opened: Opened, out: Any) -> None:
     async for stream, output in opened.output():
         await out.send_message(Reply(stream=stream, output=output))
     await out.send_message(Reply(end_output=True))
-    how = convert.exit_message(await opened.how_it_ended())
+    how = parts.exit_message(await opened.how_it_ended())
     await out.send_message(Reply(exit=how))
 
 
@@ -70,7 +70,7 @@ def _open(manager: Manager, request: Any) -> ViewerSession:
         wanted.container_id,
         *wanted.command,
         env=dict(wanted.env),
-        **convert.given(wanted, "cwd"),
+        **parts.given(wanted, "cwd"),
         terminal=wanted.terminal,
         stdin=wanted.stdin,
         rows=wanted.window.rows,

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from conman_lab.manager.answers import Event, Record
-from conman_lab.manager.wire import convert
+from conman_lab.manager.wire import parts
 from conman_lab.manager.wire.schema import METHODS
 
 from . import asked
@@ -25,12 +25,12 @@ async def wait(desk: Desk, request: Any, out: Any) -> None:
     patience = asked.seconds(request, "timeout")
     how = await desk.ends.wait(request.container_id, patience)
     reply = METHODS["WaitContainer"].reply
-    await out.send_message(reply(exit=convert.exit_message(how)))
+    await out.send_message(reply(exit=parts.exit_message(how)))
 
 
 async def logs(desk: Desk, request: Any, out: Any) -> None:
     """What a container has written, and if that is wanted, will."""
-    wanted = convert.given(request, "since", "tail")
+    wanted = parts.given(request, "since", "tail")
     look = partial(desk.manager.logs, request.container_id, **wanted)
     messages = _log_messages(await desk.threads.run(Kind.LOOK, look))
     await out.send_initial_metadata()  # there is such a container
@@ -46,7 +46,7 @@ async def logs(desk: Desk, request: Any, out: Any) -> None:
 
 async def events(desk: Desk, request: Any, out: Any) -> None:
     """What happens, and perhaps what has."""
-    since = convert.given(request, "since")["since"]
+    since = parts.given(request, "since")["since"]
     with closing(Happening(desk.manager, since)) as happening:
         await out.send_initial_metadata()  # from here on nothing is missed
         await _send_all(happening, _event_messages, out)
@@ -63,7 +63,7 @@ async def _send_all(
 
 
 def _event_messages(batch: Iterable[Event]) -> Iterator[Any]:
-    yield METHODS["Events"].reply(events=map(convert.event_message, batch))
+    yield METHODS["Events"].reply(events=map(parts.event_message, batch))
 
 
 def _log_messages(records: Iterable[Record]) -> Iterator[Any]:
@@ -71,7 +71,7 @@ def _log_messages(records: Iterable[Record]) -> Iterator[Any]:
     reply = METHODS["Logs"].reply
     message, size = reply(), 0
     for record in records:
-        message.records.append(convert.record_message(record))
+        message.records.append(parts.record_message(record))
         size += len(record.text)
         if size > FULL or len(message.records) == LINES:
             yield message

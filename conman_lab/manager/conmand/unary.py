@@ -12,7 +12,7 @@ from typing import Any
 from conman_lab.errors import NotFound
 from conman_lab.manager.container import Container
 from conman_lab.manager.vocabulary import Containers
-from conman_lab.manager.wire import convert
+from conman_lab.manager.wire import convert, parts
 from conman_lab.manager.wire.schema import METHODS
 
 from . import asked
@@ -44,7 +44,7 @@ def create(manager: Containers, request: Any) -> Any:
         env=dict(request.env),
         readonly=asked.readonly(request),
         labels=dict(request.labels),
-        limits=convert.limits_of(request.limits),
+        limits=parts.limits_of(request.limits),
         restart=asked.restart(request),
         terminal=request.terminal,
         stdin=request.stdin,
@@ -53,7 +53,8 @@ def create(manager: Containers, request: Any) -> Any:
         columns=window.columns,
     )
     return METHODS["CreateContainer"].reply(
-        container_id=made.id, whole=convert.whole_of(made) if request.whole else None
+        container_id=made.id,
+        whole=convert.whole_message(made) if request.whole else None,
     )
 
 
@@ -87,8 +88,8 @@ def status(manager: Containers, request: Any) -> Any:
     it = manager.status(request.container_id)
     reply = METHODS["ContainerStatus"].reply
     if request.whole:
-        return reply(whole=convert.whole_of(it))
-    return reply(status=convert.state_of(it))
+        return reply(whole=convert.whole_message(it))
+    return reply(status=convert.state_message(it))
 
 
 def inspect(manager: Containers, request: Any) -> Any:
@@ -106,7 +107,7 @@ def kill(manager: Containers, request: Any) -> Any:
 
 def stats(manager: Containers, request: Any) -> Any:
     """What it uses."""
-    return convert.stats_message(manager.stats(request.container_id))
+    return parts.stats_message(manager.stats(request.container_id))
 
 
 def prune(manager: Containers, request: Any) -> Any:
@@ -121,7 +122,7 @@ def run_in(manager: Containers, request: Any) -> Any:
         wanted.container_id,
         *wanted.command,
         env=dict(wanted.env),
-        **convert.given(wanted, "cwd"),
+        **parts.given(wanted, "cwd"),
         timeout=asked.seconds(request, "timeout"),
     )
     return METHODS["RunIn"].reply(
@@ -137,7 +138,9 @@ def _simply(name: str, verb: str, manager: Containers, request: Any) -> Any:
 def _changed(name: str, container: Container, request: Any) -> Any:
     """Nothing for conman's client; for ours, what has become of it."""
     wanted = getattr(request, "whole", True)
-    return METHODS[name].reply(whole=convert.whole_of(container) if wanted else None)
+    return METHODS[name].reply(
+        whole=convert.whole_message(container) if wanted else None
+    )
 
 
 UNARY: dict[str, tuple[Kind, Answer]] = {
