@@ -12,7 +12,6 @@ Whoever hangs up before that has detached: what he looked at goes on.
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from types import TracebackType
 from typing import Any, Self
 
 from conman_lab.errors import Deadline, ExitLost
@@ -109,10 +108,5 @@ class RemoteSession:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()

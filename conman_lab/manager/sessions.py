@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Future
-from types import TracebackType
 from typing import Self
 
 from conman_lab.errors import Deadline, ExitLost, WrongState
@@ -70,10 +69,5 @@ class ViewerSession:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
