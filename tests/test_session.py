@@ -17,6 +17,7 @@ from conman_lab.oci import cgroups
 ROOT = Path(__file__).parents[1]
 pytestmark = pytest.mark.needs_root
 
+WORKERS = ("-n2", "--dist", "loadfile", "--no-loadscope-reorder")  # as ./lab test says
 LEAKS = """
 import subprocess
 import sys
@@ -212,10 +213,10 @@ def name_and_text(said):
 
 
 @pytest.mark.needs_runc
-@pytest.mark.parametrize("strict", ["0", "1"])
-def test_a_skip_is_a_failure_only_when_strict(project, strict):
+@pytest.mark.parametrize(("strict", "workers"), [("0", 0), ("1", 0), ("1", 2)])
+def test_a_skip_is_a_failure_only_when_strict(project, strict, workers):
     (project / "tests" / "test_tidy.py").write_text(TIDY)
-    status, said = run(project, CONMAN_LAB_STRICT=strict)
+    status, said = run(project, f"-n{workers}", CONMAN_LAB_STRICT=strict)
     assert status == int(strict)
     assert ("CONMAN_LAB_STRICT=1: Skipped: there is no" in said) == (strict == "1")
     assert ("2 passed, 1 skipped, 1 deselected, 1 xfailed" in said) == (strict == "0")
@@ -260,3 +261,35 @@ def test_cells_have_names_and_keep_their_order(project):
     assert cells[0][1:4] == ["c0:", "import", "os"]
     words = ["PASSED", "PASSED", "PASSED", "FAILED", "SKIPPED"]
     assert [word in line for word, line in zip(words, lines, strict=True)] == [True] * 5
+
+
+def test_a_notebook_is_one_workers(project):
+    """Its cells need each other; with two workers, each would have half of them."""
+    assert " ".join(WORKERS[1:]) in (ROOT / "lab").read_text()
+    notebook = v4.new_notebook()
+    for number, source in enumerate(
+        ["a = [1]", *["a += [1]"] * 6, "assert len(a) == 7"]
+    ):
+        cell = v4.new_code_cell(source, id=f"c{number}", execution_count=number + 1)
+        notebook.cells.append(cell)
+    (project / "notebooks").mkdir()
+    for name in ("00-one.ipynb", "01-two.ipynb"):
+        nbformat.write(notebook, project / "notebooks" / name)
+    status, said = run(project, "--nbval", *WORKERS)
+    assert status == 0, said
+    assert "16 passed" in said
+    for name in ("00-one", "01-two"):
+        rows = [
+            line.split()[0]
+            for line in said.splitlines()
+            if f"PASSED notebooks/{name}" in line
+        ]
+        assert len({*rows}) == 1
+        assert len(rows) == 8
+
+
+def test_there_are_as_many_workers_as_processors_for_us():
+    one = min(os.sched_getaffinity(0))
+    count = "from tests.workers import pytest_xdist_auto_num_workers as n; print(n())"
+    command = ["taskset", "-c", str(one), sys.executable, "-c", count]
+    assert subprocess.check_output(command, cwd=ROOT) == b"1\n"
