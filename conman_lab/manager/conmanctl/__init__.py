@@ -6,7 +6,7 @@
     sessions     run, attach and exec
     talk         one of those, until it ends
     keyboard     our own terminal, lent to a container for a while
-    shown        an answer as JSON, or as a table
+    shown        an answer as JSON, or as a table; tables, which columns
     progress     that we still wait, on a terminal
     completion   what a shell may offer next
 
