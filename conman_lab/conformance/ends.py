@@ -5,9 +5,10 @@ from functools import partial
 from signal import SIGCONT, SIGKILL, SIGSTOP
 
 from conman_lab.identity import Identity
+from conman_lab.observe.procfs import snapshot
 
 from .creation import WAIT
-from .patience import patience
+from .patience import eventually, patience
 from .records import COARSE
 from .trial import Trial, promise
 
@@ -136,7 +137,7 @@ def its_children(trial: Trial) -> None:
     container = trial.begin(trial.forking_twice(f"(exit 8); {WAIT}; exit 7"))
     orphan = trial.orphan()
     orphan.signal()
-    orphan.wait(patience())
+    eventually(lambda: not snapshot([orphan.pid]))  # its keeper has heard of its end
     trial.cue()
     seen = trial.told(trial.end_of, container)
     trial.expect(seen == "exit code 7", "exit code 7", seen)
