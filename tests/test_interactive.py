@@ -324,7 +324,7 @@ def test_detached_it_is_told_who_it_is(daemon, bundle):
 @pytest.mark.parametrize(
     ("flags", "command", "words"),
     [
-        (("-it",), ("sh",), "-it needs a terminal to type at: ours is none"),
+        (("-it",), ("sh",), "-it needs a terminal to type at, and ours is none"),
         (("-d", "--rm"), ("sh",), "--rm needs somebody who waits for the end"),
         ((), (), "which command?"),
         ((), ("no-such-program",), "no-such-program"),
