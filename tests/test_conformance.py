@@ -92,9 +92,13 @@ def test_without_a_shim_they_are_broken(runtime, try_on, name):
     ids=lambda it: getattr(it, "name", it),
 )
 def test_a_shim_that_is_wrong_is_noticed(runtime, try_on, broken, name):
-    with hasty(1.5):
-        verdict = try_on(name, Shim(runtime, broken.program, name="wrong"))
-    assert not verdict.kept, verdict
+    """Soon: what loses a race may win it once, on a busy machine."""
+    for _ in range(3):
+        with hasty(1.5):
+            verdict = try_on(name, Shim(runtime, broken.program, name="wrong"))
+        if not verdict.kept:
+            return
+    pytest.fail(str(verdict))
 
 
 @pytest.mark.parametrize("broken", BROKEN_SHIMS, ids=lambda it: it.name)
