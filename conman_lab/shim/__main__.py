@@ -53,7 +53,7 @@ def main() -> "NoReturn":
         parts.Ctl(loop, where, log.reopen, creating.resize)
         container, output = parts.finish(creating, options, loop, reaper)
         output.listen(log.write, attach.broadcast)
-        oom = parts.OomCounter(container)
+        oom = creating.oom or parts.OomCounter(container)
         parts.forward_signals(loop, container)
         loop.on_signal(parts.SIGUSR1, log.reopen)
     except Exception as error:  # noqa: BLE001  # any is the manager's to hear

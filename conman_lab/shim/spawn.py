@@ -9,6 +9,7 @@ import os
 from conman_lab import linux
 from conman_lab.record import TYPE_CHECKING, record
 
+from .oom import OomCounter
 from .protocol import Options
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ class Creating:
     pipes: dict[int, int]  # what we read of its stdout, 1, and its stderr, 2
     stdin: int | None = None  # what we write to its stdin, if it is to have one
     console: "Console | None" = None  # where a terminal is to come from
+    oom: OomCounter | None = None  # of a container that is there already
 
     def resize(self, rows: int, columns: int) -> None:
         """Its window has another size; a container without a terminal has no window."""
@@ -40,6 +42,8 @@ def spawn_runtime(options: Options) -> Creating:
         console = await_terminal(options)  # it is stdin and stdout
     elif options.stdin:
         stdio[0], stdin = os.pipe()
+    # An exec'd command runs at once: what kills it may have come before its runtime ends.
+    oom = OomCounter(container_of(options)) if options.exec else None
     command = runtime_command(options, console.address if console else None)
     shim = os.getpid()
     runtime = os.fork()
@@ -50,7 +54,16 @@ def spawn_runtime(options: Options) -> Creating:
     for theirs in {null, *stdio.values()}:
         os.close(theirs)  # who keeps a write end never reads the end of file
     ours = {target: pipe[0] for target, pipe in pipes.items()}
-    return Creating(runtime, ours, stdin, console)
+    return Creating(runtime, ours, stdin, console, oom)
+
+
+def container_of(options: Options) -> int:
+    """The pid of the container in which a command is exec'd; 0: nobody has noted it."""
+    try:
+        with open(options.file("../../pid")) as note:
+            return int(note.read())
+    except (OSError, ValueError):
+        return 0
 
 
 def await_terminal(options: Options) -> "Console":
