@@ -137,7 +137,7 @@ def run(project, *args, **env):
     command = [sys.executable, "-m", "pytest", "-v", "-p", "no:cacheprovider", *args]
     env = {key: os.environ[key] for key in ("PATH",)} | env
     done = subprocess.run(
-        command, cwd=project, env=env, capture_output=True, text=True, timeout=60
+        command, cwd=project, env=env, capture_output=True, text=True, timeout=180
     )
     return done.returncode, done.stdout + done.stderr
 
