@@ -41,6 +41,7 @@ def main() -> "NoReturn":
         linux.become_subreaper()
         linux.restore_signal(linux.SIGCHLD)  # ignored, it would hide the dead: wait(2)
         creating = spawn_runtime(options)
+        linux.name_process(options.title)
         from . import parts  # noqa: PLC0415  # while runc is busy: see there
 
         where = options.directory
@@ -94,7 +95,7 @@ def take_options(sync_pipe: int) -> Options:
 
 
 def detach(options: Options) -> None:
-    """Leave the manager's session, terminal and directory, and go by a name of our own.
+    """Leave the manager's session, terminal and directory, and say who we are.
 
     Nobody reads what we print any more, so what Python prints goes to shim.log.
     """
@@ -105,7 +106,6 @@ def detach(options: Options) -> None:
     os.dup2(null, 1)
     os.close(null)
     diary.keep(options.file("shim.log"))
-    linux.name_process(options.title)
     identity = str(Identity.of(os.getpid()))
     write_atomically(options.file("shim.pid"), identity.encode(), durable=False)
 
