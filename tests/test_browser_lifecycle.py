@@ -29,6 +29,7 @@ told("running")
 lab.manager.stop("web", timeout=5)
 told("exited")
 lab.manager.remove("web")
+told("removed")
 lab.close()
 """
 
@@ -44,6 +45,7 @@ def test_the_state_is_highlighted_while_a_cell_runs(opened, tell):
         assert notebook.is_running(1)
         tell(state)
     shown.locator(".words", has_text="removed").wait_for(timeout=PATIENCE)
+    tell("removed")
     taken = shown.locator("svg .way.taken .event").all_text_contents()
     assert taken == ["create", "remove", "start", "stop or end"]
     assert shown.locator("svg .state.here").count() == 0
