@@ -36,6 +36,7 @@ def prepare(*names):
     for name in names:
         manager.create(name, bundle, readonly=False)
         manager.start(name)
+        next(manager.logs(name, follow=True))  # its trap is set
 
 verb = step.split(":")[0]
 prepare("bystander", *(["it"] if verb not in ("create", "start", "restart") else []))
@@ -104,8 +105,14 @@ def started(manager, step, bundle):
         manager.start("it")
     assert found(manager).status == "RUNNING"
     assert found(manager).started_at
-    assert manager.stop("it", timeout=1).exit  # it may not have its trap yet
+    assert ended(manager)
     manager.remove("it")
+
+
+def ended(manager):
+    """It has been asked to end, after its trap was set, and did."""
+    next(manager.logs("it", follow=True))
+    return manager.stop("it").exit == Exit(code=0)
 
 
 def stopped(manager, step, bundle):
@@ -113,7 +120,7 @@ def stopped(manager, step, bundle):
     if step == "stop: asked for":
         assert it.status == "RUNNING"
         manager.stop("it")
-    assert manager.wait("it", 10) in (Exit(code=0), Exit(signal=15))
+    assert manager.wait("it", 10) == Exit(code=0)
     manager.remove("it")
 
 
@@ -149,7 +156,7 @@ def restarted(manager, step, bundle):
     eventually(lambda: found(manager).status == "RUNNING")
     assert found(manager).restarts == 1
     assert manager.inspect("it")["exit_before"] == "killed by SIGKILL"
-    assert manager.stop("it", timeout=1).exit  # it may not have its trap yet
+    assert ended(manager)
     manager.remove("it")
 
 
