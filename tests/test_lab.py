@@ -14,6 +14,7 @@ from conman_lab import linux, places
 from conman_lab.errors import BadName, NotPossible
 from conman_lab.identity import Identity
 from conman_lab.lab import Lab
+from conman_lab.lab.facts import held_by
 from conman_lab.lab.lock import LabTaken, holder
 from conman_lab.lab.registry import Registry
 from conman_lab.lab.workspace import LabClosed
@@ -248,3 +249,15 @@ def test_its_trace_is_of_us_and_of_what_is_in_it(lab):
     assert lives[container.pid].parent == lives[container.shim.pid].key
     assert str(lives[container.pid].exit) == "killed by SIGKILL"
     assert [span.name for span in t.spans] == ["runc kill"]
+
+
+def test_what_a_process_holds_may_be_closed_as_we_look():
+    """The list is made of numbers that may be gone when they are looked at."""
+    busy = "import os\nwhile True: [os.close(fd) for fd in os.pipe()]"
+    with subprocess.Popen([sys.executable, "-c", busy], stdin=subprocess.PIPE) as other:
+        stdin = os.readlink(f"/proc/self/fd/{other.stdin.fileno()}")
+        try:
+            seen = [held_by(other.pid) for _ in range(2000)]
+        finally:
+            other.kill()
+    assert all(stdin in held for held in seen)

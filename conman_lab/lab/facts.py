@@ -4,8 +4,10 @@
 says what it waits for, and goes on as soon as that is so.
 """
 
+import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 
 def until(fact: Callable[[], object], timeout: float = 5.0) -> None:
@@ -18,3 +20,12 @@ def until(fact: Callable[[], object], timeout: float = 5.0) -> None:
         if time.monotonic() > ends_at:
             raise TimeoutError(f"this did not become true in {timeout:g} s")
         time.sleep(0.005)
+
+
+def held_by(pid: int) -> set[str]:
+    """What a process has open, by names like `pipe:[4711]`, `/dev/pts/ptmx`; proc_pid_fd(5)."""
+    found = set()
+    for fd in os.scandir(f"/proc/{pid}/fd"):
+        with suppress(FileNotFoundError):  # it was closed as we looked
+            found.add(os.readlink(fd.path))
+    return found
