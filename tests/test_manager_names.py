@@ -1,6 +1,8 @@
 """Names and ids, wrong states, and two who want the same thing at once."""
 
 import json
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
@@ -161,6 +163,30 @@ def test_a_manager_that_could_not_be_made_leaves_its_root_free(home, monkeypatch
     monkeypatch.delenv("CONMAN_LAB_RUNTIME")
     Manager(home).close()
     assert descriptors() == before
+
+
+HELD_ON = """
+import os, subprocess, sys
+from pathlib import Path
+from conman_lab.manager import ownership
+owned = ownership.take(Path(sys.argv[1]))
+subprocess.Popen(["cat"], stdin=0, pass_fds=[owned])  # as if before its exec
+os.kill(os.getpid(), 9)
+"""
+
+
+def test_a_dead_managers_child_holds_the_root_for_a_moment_and_that_is_waited_for(
+    tmp_path,
+):
+    command = [sys.executable, "-c", HELD_ON, tmp_path]
+    killed = subprocess.Popen(command, stdin=subprocess.PIPE)
+    killed.wait()
+    with ThreadPoolExecutor(1) as threads:
+        taking = threads.submit(ownership.take, tmp_path)
+        with pytest.raises(TimeoutError):
+            taking.result(0.2)
+        killed.stdin.close()  # and cat ends
+        ownership.give_back(taking.result(5))
 
 
 def test_a_root_can_be_had_on_a_full_disk(tmp_path):

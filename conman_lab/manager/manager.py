@@ -108,13 +108,17 @@ class Manager(Looking, Talking):
         return self._done("stop", entry)
 
     def kill(self, ref: str, signum: int = signal.SIGTERM) -> None:
-        """Send a signal to its first process; for this a slow `stop` is no hindrance."""
+        """Send a signal to its first process; for this a slow `stop` is no hindrance.
+
+        Told first: its end may be heard before we are here again.
+        """
         if not 0 < signum < signal.NSIG:
             raise InvalidArgument(f"a signal is 1 to {signal.NSIG - 1}, not {signum}")
         entry = self._house.register.find(ref)
         container = self._house.refresh(entry).may("kill")
+        self._house.tell("kill", container)
         facts.first_process(container).signal(signum)
-        self._done("kill", entry)
+        self._house.refresh(entry)
 
     def pause(self, ref: str) -> Container:
         """Freeze every process of it."""
