@@ -40,5 +40,5 @@ def test_start_becomes_what_it_is_given_and_that_replays():
 
 def test_it_installs_what_is_locked_and_the_course_where_its_notebooks_are():
     script = (BINDER / "postBuild").read_text()
-    assert "--require-hashes -r requirements.lock" in script
+    assert "--no-deps --require-hashes -r requirements.lock" in script
     assert "--no-deps --no-build-isolation -e ." in script

@@ -10,10 +10,13 @@ import sys
 import tomllib
 import urllib.error
 import urllib.request
+from importlib import metadata
 from pathlib import Path
 
 import pytest
 from eventually import eventually
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 from test_doctor import A_USER
 
 from conman_lab import places
@@ -235,6 +238,31 @@ def test_what_the_project_asks_for_is_locked():
     tests = [it for it in groups["test"] if isinstance(it, str)]
     assert {name_of(it) for it in tests} <= locked(LOCKS[1])
     assert locked(LOCKS[0]) <= locked(LOCKS[1])
+
+
+def test_a_lock_names_all_that_its_packages_need():
+    # for it is installed with --no-deps
+    project = tomllib.loads((places.COURSE / "pyproject.toml").read_text())
+    groups = project["dependency-groups"]
+    tests = [it for it in groups["test"] if isinstance(it, str)]
+    asked = [*project["project"]["dependencies"], *groups["lab"], *tests]
+    to_see, needed = {Requirement(it) for it in asked}, {}
+    while to_see:
+        it = to_see.pop()
+        assert metadata.version(it.name) in it.specifier, it
+        extras = needed.setdefault(canonicalize_name(it.name), set())
+        if not {"", *it.extras} <= extras:
+            extras |= {"", *it.extras}
+            to_see |= {*needs_of(it.name, extras)}
+    assert {*needed} <= locked(LOCKS[1])
+
+
+def needs_of(package, extras):
+    for it in map(Requirement, metadata.requires(package) or ()):
+        if not it.marker or any(
+            it.marker.evaluate({"extra": extra}) for extra in extras
+        ):
+            yield it
 
 
 def name_of(requirement):
