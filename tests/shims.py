@@ -11,7 +11,7 @@ from pathlib import Path
 from facts import ends
 
 from conman_lab.oci import cgroups
-from conman_lab.shim.launch import Shim, ShimContainer
+from conman_lab.shim.launcher import Shim, ShimContainer
 from conman_lab.stream import Stream
 
 _numbers = count(1)

@@ -25,7 +25,7 @@ from conman_lab.lab import conformance
 from conman_lab.lab.cli import main
 from conman_lab.naive import Naive
 from conman_lab.oci import cgroups
-from conman_lab.shim.launch import Shim
+from conman_lab.shim.launcher import Shim
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.needs_runc]
 

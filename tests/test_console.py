@@ -289,7 +289,7 @@ import signal
 from dataclasses import replace
 from pathlib import Path
 from conman_lab.oci import Runtime
-from conman_lab.shim.launch import Shim, ShimContainer
+from conman_lab.shim.launcher import Shim, ShimContainer
 runtime = replace(Runtime.find(home=Path(sys.argv[1])), cgroup_parent=sys.argv[2])
 if sys.argv[4:]:
     container = ShimContainer(runtime, sys.argv[3])

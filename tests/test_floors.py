@@ -124,7 +124,7 @@ def test_an_import_that_goes_up_or_across_is_seen(module, source):
         ("conman_lab.oci.runtime", "from conman_lab import places"),
         ("conman_lab.oci.runtime", "from .bundle import Bundle"),
         ("conman_lab.pitfalls.orphan", "from ..naive import Naive"),
-        ("conman_lab.conformance.matrix", "from conman_lab.shim.launch import Shim"),
+        ("conman_lab.conformance.matrix", "from conman_lab.shim.launcher import Shim"),
         ("conman_lab.lab.cli", "import os, sys\nfrom ctypes import util"),
     ],
 )

@@ -82,7 +82,7 @@ def test_who_has_gone_shares_nothing(started):
 @pytest.mark.needs_root
 @pytest.mark.needs_runc
 def test_a_container_writes_to_its_shim(runtime, bundle):
-    from conman_lab.shim.launch import Shim
+    from conman_lab.shim.launcher import Shim
 
     container = Shim(runtime).create("web", bundle("hello", "sleep", "600").directory)
     container.start()

@@ -20,7 +20,7 @@ from conman_lab.pitfalls import broken_pipe, lost_exit
 from conman_lab.pitfalls.manager import Manager
 from conman_lab.pitfalls.scene import draw
 from conman_lab.pitfalls.stage import Stage
-from conman_lab.shim.launch import Shim
+from conman_lab.shim.launcher import Shim
 from conman_lab.stream import Stream
 
 each_pitfall = pytest.mark.parametrize(

@@ -37,7 +37,7 @@ import signal
 from dataclasses import replace
 from pathlib import Path
 from conman_lab.oci import Runtime
-from conman_lab.shim.launch import Shim
+from conman_lab.shim.launcher import Shim
 runtime = Runtime.find(home=Path(sys.argv[1]))
 runtime = replace(runtime, cgroup_parent=sys.argv[2])
 container = Shim(runtime).create("survivor", Path(sys.argv[3]))

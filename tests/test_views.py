@@ -17,7 +17,7 @@ from conman_lab.lab import Lab
 from conman_lab.naive import Naive
 from conman_lab.observe import procfs
 from conman_lab.observe.words import LONGEST
-from conman_lab.shim.launch import Shim
+from conman_lab.shim.launcher import Shim
 from conman_lab.views import diff, rows, show, show_map, tree
 from conman_lab.views.live import LiveTree
 from conman_lab.views.words import in_words

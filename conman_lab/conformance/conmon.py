@@ -31,7 +31,7 @@ from conman_lab.oci import Bundle, Runtime
 from conman_lab.oci.program import last_words
 from conman_lab.shim.exec import prepare
 from conman_lab.shim.kept import Kept, wait_for_end
-from conman_lab.shim.launch import ShimContainer
+from conman_lab.shim.launcher import ShimContainer
 
 SYNC_PIPE, START_PIPE = "_OCI_SYNCPIPE", "_OCI_STARTPIPE"
 

@@ -21,7 +21,7 @@ from conman_lab.errors import NotPossible
 from conman_lab.launcher import Launcher
 from conman_lab.naive import Naive
 from conman_lab.oci import Runtime
-from conman_lab.shim.launch import Shim
+from conman_lab.shim.launcher import Shim
 
 from .progress import Progress
 from .workspace import Lab

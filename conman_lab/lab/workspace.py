@@ -21,7 +21,7 @@ from conman_lab.naive import Naive
 from conman_lab.names import check_name, make_private
 from conman_lab.observe.recording import Recording, trace
 from conman_lab.oci import Bundle, Runtime
-from conman_lab.shim.launch import Shim
+from conman_lab.shim.launcher import Shim
 
 from . import bundles
 from .clean import clean

@@ -6,7 +6,7 @@ from pathlib import Path
 from conman_lab.conformance.conmon import Conmon
 from conman_lab.lab.workspace import Lab
 from conman_lab.launcher import Launcher
-from conman_lab.shim.launch import Shim
+from conman_lab.shim.launcher import Shim
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from conman_lab.lab.workspace import Lab
 from conman_lab.launcher import Launched, Launcher
-from conman_lab.shim.launch import Shim
+from conman_lab.shim.launcher import Shim
 
 from .contestants import Sizes
 from .measure import Discipline, Sample
