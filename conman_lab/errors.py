@@ -15,6 +15,7 @@
     └── NotPossible       this machine cannot do it (no root, no such cgroup): says what to do
         └── Unreachable   no manager answers at the socket, or it has gone in the middle
 
+A room has leaves of its own where only it can raise them: LabTaken, RootTaken, TooLarge.
 `OSError` is let through unless we know more than it does.
 """
 
