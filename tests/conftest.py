@@ -49,9 +49,39 @@ def runtime(home):
 
 
 @pytest.fixture
+def shims(runtime, bundle):
+    """Containers, each under a shim of its own: `shims.start("sleeper")`."""
+    from shims import Shims  # what it imports costs other tests nothing
+
+    with Shims(runtime, bundle) as shims:
+        yield shims
+
+
+@pytest.fixture
+def loop():
+    """A shim's loop, in our process."""
+    from conman_lab.shim.loop import Loop
+
+    loop = Loop()
+    yield loop
+    loop.close()
+
+
+@pytest.fixture
+def conmon(runtime):
+    """The oracle."""
+    from conman_lab.conformance.conmon import Conmon
+
+    found = Conmon(runtime)
+    if not found.installed:
+        pytest.skip(f"there is no {found.program}: install the package conmon")
+    return found
+
+
+@pytest.fixture
 def daemon(home, runtime):
     """A conmand that is started by `daemon.start()`, and gone at the end."""
-    from conmands import Daemon  # what it imports costs other tests nothing
+    from conmands import Daemon
 
     with Daemon(home, runtime) as daemon:
         yield daemon

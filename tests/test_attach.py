@@ -29,13 +29,6 @@ def complaints():
 
 
 @pytest.fixture
-def loop():
-    loop = Loop()
-    yield loop
-    loop.close()
-
-
-@pytest.fixture
 def server(loop, tmp_path, complaints):
     server = AttachServer(loop, str(tmp_path), complaints.append)
     yield server

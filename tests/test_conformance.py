@@ -13,7 +13,6 @@ from facts import ends, reads
 
 from conman_lab import pitfalls
 from conman_lab.checks import Broken, Check, Evidence, Verdict
-from conman_lab.conformance.conmon import Conmon
 from conman_lab.conformance.examine import try_promise
 from conman_lab.conformance.fence import Fence
 from conman_lab.conformance.matrix import evidence, matrix, rows
@@ -42,14 +41,6 @@ NAIVE_BREAKS = (
 def fence(runtime):
     with Fence(f"{runtime.cgroup_parent}/fence") as inside:
         yield inside
-
-
-@pytest.fixture
-def conmon(runtime):
-    found = Conmon(runtime)
-    if not found.installed:
-        pytest.skip(f"there is no {found.program}: install the package conmon")
-    return found
 
 
 @pytest.fixture

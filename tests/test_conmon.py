@@ -10,20 +10,12 @@ from pathlib import Path
 import pytest
 from facts import ends
 
-from conman_lab.conformance.conmon import Conmon, to_exit
+from conman_lab.conformance.conmon import to_exit
 from conman_lab.errors import ExitLost, LaunchFailed
 from conman_lab.oci import Bundle
 from conman_lab.stream import Stream
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.needs_runc]
-
-
-@pytest.fixture
-def conmon(runtime):
-    found = Conmon(runtime)
-    if not found.installed:
-        pytest.skip(f"there is no {found.program}: install the package conmon")
-    return found
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from apart import FIND_US
 from eventually import eventually
 from facts import cpu_time, ends, reads, state_of
 from pexpect.fdpexpect import fdspawn
-from shims import Shims, children, out, shim_log, stat_of
+from shims import children, out, shim_log, stat_of
 from typing_in import Session
 
 from conman_lab.errors import BadBundle
@@ -28,18 +28,11 @@ from conman_lab.shim.address import listen
 from conman_lab.shim.console import Console
 from conman_lab.shim.kept import Kept
 from conman_lab.shim.launch import launch_watched
-from conman_lab.shim.loop import Loop
 from conman_lab.shim.output import Output
 from conman_lab.stream import Stream
 
 PROMPT = b"container# "
 _numbers = count(1)
-
-
-@pytest.fixture
-def shims(runtime, bundle):
-    with Shims(runtime, bundle) as shims:
-        yield shims
 
 
 @pytest.fixture
@@ -448,13 +441,6 @@ def test_a_terminal_without_a_console_is_refused_before_the_runtime_is_asked(
 
 
 # --- the part alone
-
-
-@pytest.fixture
-def loop():
-    loop = Loop()
-    yield loop
-    loop.close()
 
 
 def test_a_master_is_taken_from_whoever_connects(loop, tmp_path):

@@ -8,14 +8,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from conman_lab.shim.ctl import LONGEST, Ctl
-from conman_lab.shim.loop import Loop
-
-
-@pytest.fixture
-def loop():
-    loop = Loop()
-    yield loop
-    loop.close()
 
 
 @pytest.fixture

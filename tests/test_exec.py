@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from eventually import eventually
 from facts import ends
-from shims import Shims, err, out, shim_log, stat_of
+from shims import err, out, shim_log, stat_of
 
 from conman_lab.errors import BadBundle, BadName, LaunchFailed, NameTaken
 from conman_lab.linux import Exit
@@ -20,12 +20,6 @@ from conman_lab.shim.viewer import Viewer
 from conman_lab.stream import Stream
 
 _numbers = count(1)
-
-
-@pytest.fixture
-def shims(runtime, bundle):
-    with Shims(runtime, bundle) as shims:
-        yield shims
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ ROOT = Path(conman_lab.__file__).parent
 
 FLOOR = (
     *("errors", "record", "linux", "stream", "files", "identity", "names", "places"),
-    *("launcher", "checks", "spans"),
+    *("launcher", "checks", "spans", "alone"),
 )
 FLOORS = (  # a room may import what stands above it in this list, and itself
     FLOOR,

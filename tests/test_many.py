@@ -7,8 +7,7 @@ in a thousand is not seen in a test of one.
 import os
 from functools import partial
 
-import pytest
-from shims import Shims, at_a_time, delete, err, out, shim_log
+from shims import at_a_time, delete, err, out, shim_log
 
 from conman_lab.lab.registry import Registry
 from conman_lab.linux import Exit
@@ -16,12 +15,6 @@ from conman_lab.linux import Exit
 MANY = int(os.environ.get("CONMAN_LAB_MANY", "200"))
 AT_A_TIME = 4
 SCRIPT = "echo out {0}; echo err {0} >&2; printf end; exit {1}"
-
-
-@pytest.fixture
-def shims(runtime, bundle):
-    with Shims(runtime, bundle) as shims:
-        yield shims
 
 
 def told_of(shims, number):

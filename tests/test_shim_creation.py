@@ -11,19 +11,13 @@ from dataclasses import replace
 import pytest
 from apart import FIND_US
 from manager_home import descriptors
-from shims import Shims, at_a_time, children, delete, err, left_of, out, shim_log
+from shims import at_a_time, children, delete, err, left_of, out, shim_log
 from stops import Stop
 
 from conman_lab.errors import LaunchFailed
 from conman_lab.linux import Exit
 from conman_lab.shim.launch import OUR_SHIM, launch
 from conman_lab.shim.protocol import Options
-
-
-@pytest.fixture
-def shims(runtime, bundle):
-    with Shims(runtime, bundle) as shims:
-        yield shims
 
 
 def test_a_failing_runtime_is_heard_in_its_own_words(shims):

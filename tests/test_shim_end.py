@@ -8,18 +8,11 @@ import subprocess
 
 import pytest
 from facts import ends, reads
-from shims import Shims, out
+from shims import out
 
 from conman_lab.identity import Identity
 from conman_lab.linux import Exit
 from conman_lab.shim.kept import wait_for_end
-
-
-@pytest.fixture
-def shims(runtime, bundle):
-    with Shims(runtime, bundle) as shims:
-        yield shims
-
 
 LAST_WORDS = "i=0; while [ $((i += 1)) -le 1000 ]; do echo line $i; done; printf end"
 

@@ -14,7 +14,7 @@ import pytest
 from apart import FIND_US
 from eventually import eventually
 from facts import ends, reads, state_of
-from shims import Shims, at_a_time, children, delete, err, out, stat_of
+from shims import at_a_time, children, delete, err, out, stat_of
 
 from conman_lab.errors import ExitLost
 from conman_lab.linux import Exit, watch_directory
@@ -22,13 +22,6 @@ from conman_lab.shim.exitfile import read_exit_file
 from conman_lab.shim.logs import read_log
 from conman_lab.shim.loop import FORWARDED
 from conman_lab.stream import Stream
-
-
-@pytest.fixture
-def shims(runtime, bundle):
-    with Shims(runtime, bundle) as shims:
-        yield shims
-
 
 # --- its manager
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from eventually import eventually
 from facts import cpu_time, state_of
-from shims import Shims, children, opened, out, shim_log, stat_of
+from shims import children, opened, out, shim_log, stat_of
 
 from conman_lab import places
 from conman_lab.errors import LaunchFailed
@@ -29,12 +29,6 @@ WAYS = {
         *(sys.executable, "-S", "-m", MODULE),
     ),
 }
-
-
-@pytest.fixture
-def shims(runtime, bundle):
-    with Shims(runtime, bundle) as shims:
-        yield shims
 
 
 # --- how it is started

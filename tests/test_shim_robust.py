@@ -14,7 +14,7 @@ from contextlib import ExitStack, suppress
 
 import pytest
 from eventually import eventually
-from shims import Shims, delete, err, opened, out, shim_log
+from shims import delete, err, opened, out, shim_log
 from stops import Stop
 from tmpfs import small_disk
 
@@ -26,12 +26,6 @@ from conman_lab.shim.exitfile import ExitFile, read_exit_file
 INSIDE = "/tmp/stop"
 KIB, MIB = 1024, 1024 * 1024
 PAGE = resource.getpagesize()
-
-
-@pytest.fixture
-def shims(runtime, bundle):
-    with Shims(runtime, bundle) as shims:
-        yield shims
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ import pytest
 from eventually import eventually
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from shims import Shims, opened, out, shim_log
+from shims import opened, out, shim_log
 
 from conman_lab.linux import Exit
 from conman_lab.shim.attach import AttachServer
@@ -24,12 +24,6 @@ from conman_lab.shim.viewer import Viewer
 from conman_lab.stream import Stream
 
 MIB = 1024 * 1024
-
-
-@pytest.fixture
-def shims(runtime, bundle):
-    with Shims(runtime, bundle) as shims:
-        yield shims
 
 
 @pytest.fixture
@@ -293,13 +287,6 @@ def test_a_stream_through_stdin_comes_back_as_it_was_beside_a_slow_viewer(
 
 
 # --- the parts alone
-
-
-@pytest.fixture
-def loop():
-    loop = Loop()
-    yield loop
-    loop.close()
 
 
 @pytest.fixture

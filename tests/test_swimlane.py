@@ -3,50 +3,30 @@
 import json
 import re
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from eventually import eventually
 from facts import modules_after
+from story import US, adopted
 from test_views import HOSTILE, WIDGET, Text
 
 from conman_lab.linux import Exit
 from conman_lab.observe import telling
 from conman_lab.observe.recording import trace
-from conman_lab.observe.trace import Event, Kind, Mark, Span, Trace
+from conman_lab.observe.trace import Event, Kind, Span, Trace
 from conman_lab.views import swimlane
 from conman_lab.views.lanes import BEFORE, MOST, TONES, picture, short
 from conman_lab.views.scale import Scale
 
 TRACES = Path(__file__).parent / "traces"
-US, SHIM, RUNC, SLEEP = 10, 20, 30, 40
 
 
-def adopted(end=1.0):
-    """A runtime leaves its child to the shim above it."""
-    return Trace(
-        events=[
-            Event(0.0, Kind.SEEN, US, 1, "python", ("python", "-m", "x")),
-            Event(0.1, Kind.FORK, SHIM, US),
-            Event(0.2, Kind.COMM, SHIM, name="shim"),
-            Event(0.3, Kind.FORK, RUNC, SHIM),
-            Event(0.4, Kind.EXEC, RUNC, name="runc", words=("/usr/sbin/runc", "start")),
-            Event(0.5, Kind.FORK, SLEEP, RUNC),
-            Event(0.6, Kind.EXEC, SLEEP, None, "sleep", ("sleep", "9"), None, ("pid",)),
-            Event(0.7, Kind.EXIT, RUNC, exit=Exit(code=0)),
-            Event(0.7, Kind.ADOPT, SLEEP, SHIM),
-            Event(0.9, Kind.EXIT, SLEEP, exit=Exit(signal=9)),
-        ],
-        spans=[
-            Span("runc start", 0.25, 0.75, US, {"id": "web"}),
-            Span("inside", 0.3, 0.5, US),
-            Span("behind", 0.8, 0.9, US),
-        ],
-        marks=[Mark(0.8, "now it is killed")],
-        source="process connector",
-        began_at=1000.0,
-        ended_at=end,
-    )
+def nested(end=1.0):
+    """The story, with a span in a span and one behind it."""
+    inside, behind = Span("inside", 0.3, 0.5, US), Span("behind", 0.8, 0.9, US)
+    return replace(adopted(), spans=[*adopted().spans, inside, behind], ended_at=end)
 
 
 def burst(count):
@@ -79,7 +59,7 @@ def test_a_lane_is_a_life_in_the_order_of_the_tree(recorded):
 
 
 def test_a_forked_child_has_the_colour_of_what_its_parent_ran():
-    us, shim, runc, sleep = picture(adopted()).lanes
+    us, shim, runc, sleep = picture(nested()).lanes
     assert [bar.tone for bar in us.bars] == [BEFORE]
     assert [bar.tone for bar in shim.bars] == [BEFORE, TONES[0]]
     assert [bar.tone for bar in runc.bars] == [TONES[0], TONES[1]]
@@ -115,12 +95,12 @@ def test_of_too_many_the_newest_are_drawn_and_their_parents():
 
 
 def test_spans_inside_others_are_a_line_below():
-    levels = [(level, span.name) for level, span in picture(adopted()).spans]
+    levels = [(level, span.name) for level, span in picture(nested()).spans]
     assert levels == [(0, "runc start"), (1, "inside"), (0, "behind")]
 
 
 def test_quiet_times_are_folded_and_the_rest_is_to_scale():
-    trace = adopted(end=60.0)
+    trace = nested(end=60.0)
     ((since, until),) = picture(trace).folds
     assert (since, until) == (0.9, 60.0)
     scale = Scale(60.0, [(since, until)], width=1, fold=0.1)
@@ -131,7 +111,7 @@ def test_quiet_times_are_folded_and_the_rest_is_to_scale():
 
 
 def test_what_goes_on_evenly_is_not_folded():
-    assert picture(adopted()).folds == ()
+    assert picture(nested()).folds == ()
     assert picture(Trace(ended_at=5.0)).folds == ()
 
 
@@ -168,7 +148,7 @@ def test_frozen_the_html_has_no_times(recorded, monkeypatch):
 
 
 def test_lanes_in_html_are_of_one_width():
-    view = swimlane(adopted())
+    view = swimlane(nested())
     *lines, legend = Text(view._repr_html_()).text.splitlines()
     assert {line.index(f"P{number}") for number, line in enumerate(lines[:1], 1)} == {
         62
@@ -200,7 +180,7 @@ def test_the_same_trace_is_the_same_picture(recorded):
 
 
 def test_on_paper_bars_are_where_the_scale_has_them():
-    view = swimlane(adopted())
+    view = swimlane(nested())
     (axes,) = view.figure().figure.axes
     drawn = view.picture()
     scale = Scale(drawn.now, drawn.folds, width=1, fold=0.04)
@@ -212,7 +192,7 @@ def test_on_paper_bars_are_where_the_scale_has_them():
 
 
 def test_a_plot_is_saved_by_the_end_of_its_name(tmp_path):
-    plot = swimlane(adopted()).figure()
+    plot = swimlane(nested()).figure()
     for name, begin in (("a.png", b"\x89PNG"), ("a.svg", b"<?xml"), ("a.pdf", b"%PDF")):
         plot.save(tmp_path / name)
         first = (tmp_path / name).read_bytes()
@@ -258,7 +238,7 @@ def test_a_finished_trace_is_told_once_and_nobody_looks_any_more(live, recorded)
 
 
 def test_a_growing_trace_tells_what_is_new_and_no_more(live):
-    trace = adopted(end=None)
+    trace = nested(end=None)
     later = [trace.events.pop() for _ in range(4)]
     watching = live(trace)
     assert len(shown(watching.widget)["order"]) == 4
@@ -276,7 +256,7 @@ def test_a_growing_trace_tells_what_is_new_and_no_more(live):
 
 
 def test_nothing_is_sent_when_nothing_has_happened(live):
-    watching = live(adopted(end=None))
+    watching = live(nested(end=None))
     eventually(lambda: watching._told)
     sent = []
     watching.widget.observe(sent.append, ["picture", "changed"])

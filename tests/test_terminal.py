@@ -11,7 +11,7 @@ from eventually import eventually
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from ptys import Pty
-from shims import Shims, shim_log
+from shims import shim_log
 
 from conman_lab.errors import Deadline, InvalidArgument, WrongState
 from conman_lab.manager.manager import Manager
@@ -278,12 +278,6 @@ def left_after(shown):
     finally:
         shown.close()
         assert shown.wait() == "ended: we have left"
-
-
-@pytest.fixture
-def shims(runtime, bundle):
-    with Shims(runtime, bundle) as shims:
-        yield shims
 
 
 def test_what_is_typed_is_done_and_what_is_said_is_seen():

@@ -8,7 +8,6 @@ so we enter one ourselves for the time, and whoever is in it then is ours.
 import os
 from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from conman_lab.identity import Identity
@@ -34,12 +33,7 @@ class Fence:
             self._undo = undo.pop_all()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        where: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._undo.close()
 
     def clear(self) -> None:

@@ -7,7 +7,6 @@ import os
 import socket
 from functools import partial
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from conman_lab.checks import Broken
@@ -49,12 +48,7 @@ class Viewer:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        where: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._socket.close()
 
     def next(self) -> bytes:

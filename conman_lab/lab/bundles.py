@@ -5,16 +5,13 @@ A directory with a config.json is all that a bundle takes.  What the annotation
 """
 
 import argparse
-import fcntl
 import json
-import os
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 from conman_lab import places
+from conman_lab.alone import alone_in
 from conman_lab.errors import BadBundle, NotPossible
 from conman_lab.names import check_name
 from conman_lab.oci import Bundle, rootfs
@@ -75,7 +72,7 @@ def build(bundle: Bundle) -> bool:
     Under another name first: one that was killed half way must not look whole.
     """
     target = bundle.rootfs
-    with _alone(target.parent):
+    with alone_in(target.parent):  # two notebooks may want it at once
         if is_built(bundle):
             return False
         unfinished = target.with_name(f"{target.name}.unfinished")
@@ -88,17 +85,6 @@ def build(bundle: Bundle) -> bool:
 def is_built(bundle: Bundle) -> bool:
     """There is something in its root file system."""
     return bundle.rootfs.is_dir() and any(bundle.rootfs.iterdir())
-
-
-@contextmanager
-def _alone(directory: Path) -> Iterator[None]:
-    """Two notebooks may want the same bundle at once."""
-    fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(fd)
 
 
 # --- the verbs

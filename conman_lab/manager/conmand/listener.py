@@ -7,13 +7,12 @@ second daemon of the same thought could come; a lock on the directory keeps it o
 """
 
 import errno
-import fcntl
 import os
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
+from conman_lab.alone import alone_in
 from conman_lab.errors import LabError
 from conman_lab.names import make_private
 from conman_lab.shim.address import connect, listen
@@ -32,7 +31,7 @@ class Listener:
     def __init__(self, path: Path) -> None:
         self._path = path
         make_private(path.parent)
-        with _alone_in(path.parent):
+        with alone_in(path.parent):
             _remove_stale(path)
             directory = str(path.parent)
             self.socket = listen(directory, path.name, socket.SOCK_STREAM)
@@ -41,7 +40,7 @@ class Listener:
     def close(self) -> None:
         """Listen no more; and the file goes, if it is still ours."""
         self.socket.close()
-        with suppress(FileNotFoundError), _alone_in(self._path.parent):
+        with suppress(FileNotFoundError), alone_in(self._path.parent):
             if os.path.samestat(self._path.stat(), self._file):
                 self._path.unlink()
 
@@ -88,14 +87,3 @@ def _somebody_answers(path: Path) -> bool:
         except OSError as error:  # EAGAIN: its queue is full, it lives
             return error.errno != errno.ECONNREFUSED
     return True
-
-
-@contextmanager
-def _alone_in(directory: Path) -> Iterator[None]:
-    """No other daemon looks for a place in this directory meanwhile.  flock(2)."""
-    fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(fd)
