@@ -93,8 +93,9 @@ def test_a_session_from_run_to_exit_7(run, at, daemon):
     session.expect_exact(PROMPT)
     assert asked(session, "cat /tmp/poem") == ["roses", "are", "red"]
 
-    session.send("sleep 600\r")
-    session.expect_exact("sleep 600\r\n")
+    # Who says so himself is in the foreground by then, and ctrl-c is for him.
+    session.send("sh -c 'echo asleep; exec sleep 600'\r")
+    session.expect_exact("\r\nasleep\r\n")
     session.send("\x03")
     session.expect_exact(PROMPT)
     assert asked(session, "echo $?") == ["130"]
