@@ -342,6 +342,29 @@ def test_what_cannot_be_is_told_and_leaves_nothing(
     assert daemon.client.list() == []
 
 
+SHY = """#!/bin/sh
+# A runtime; what it creates nobody can attach to.
+{runtime} "$@" || exit
+while [ $# -gt 0 ]; do [ "$1" = --bundle ] && at=${{2%/bundle}}; shift; done
+[ -z "$at" ] && exit
+until [ -S "$at/attach" ]; do sleep 0.01; done
+rm "$at/attach"
+"""
+
+
+def test_what_cannot_be_attached_to_is_left_to_nobody(daemon, bundle, home, runtime):
+    program = home / "shy"
+    program.write_text(SHY.format(runtime=runtime.program))
+    program.chmod(0o700)
+    daemon.stop()
+    daemon.start({"runtime-path": program})
+    words = ("container", "run", "-I", rootfs(bundle), "it", "--", "sleep", "600")
+    done = daemon.ctl(*words)
+    assert done.returncode == 1
+    assert b"cannot attach to it" in done.stderr
+    assert daemon.client.list() == []
+
+
 # --- our terminal, afterwards
 
 

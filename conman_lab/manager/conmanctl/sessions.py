@@ -12,7 +12,8 @@ import os
 import signal
 import sys
 from argparse import Namespace
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from threading import Thread
@@ -46,11 +47,15 @@ def run(args: Namespace) -> int:
             columns=columns,
         ).id
         if args.detach:
-            started(client, container)
+            with or_none(client, container):
+                client.start(container)
             print(container)
             return 0
-        with client.attach(container, stdin=args.stdin) as session:
-            started(client, container)
+        with ExitStack() as stack:
+            with or_none(client, container):
+                session = client.attach(container, stdin=args.stdin)
+                stack.enter_context(session)
+                client.start(container)
             talk = Talk(session, args, args.tty, partial(kill, client, container))
             status = talk.status()
         if args.rm and not talk.detached:
@@ -58,12 +63,14 @@ def run(args: Namespace) -> int:
         return told(talk, container, status)
 
 
-def started(client: Client, container: str) -> None:
-    """Start it, or leave none; once it runs, what happens to us is no end of it."""
+@contextmanager
+def or_none(client: Client, container: str) -> Iterator[None]:
+    """What fails in here leaves none; once it runs, what happens to us is no end of it."""
     try:
-        client.start(container)
+        yield
     except BaseException:
-        client.remove(container, force=True)
+        with suppress(LabError):  # what has gone wrong first is told
+            client.remove(container, force=True)
         raise
 
 
