@@ -12,6 +12,7 @@
     ├── RuntimeFailed     it was there, and failed: the command, the status, its own words
     ├── LaunchFailed      a launcher could not create the container
     ├── ExitLost          the container has ended, and nobody can know how
+    ├── FellBehind        who looked at a container read too slowly, and has not seen all
     └── NotPossible       this machine cannot do it (no root, no such cgroup): says what to do
         └── Unreachable   no manager answers at the socket, or it has gone in the middle
 
@@ -89,6 +90,10 @@ class LaunchFailed(LabError):
 
 class ExitLost(LabError):
     """The container has ended, and nobody was there to hear how."""
+
+
+class FellBehind(LabError):
+    """A viewer was dropped, because it read too slowly; its container goes on."""
 
 
 class NotPossible(LabError):

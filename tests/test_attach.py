@@ -8,15 +8,18 @@ import os
 import socket
 import stat
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 from apart import said_by
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from conman_lab.errors import FellBehind
 from conman_lab.shim.attach import MESSAGE, AttachServer
 from conman_lab.shim.guest import BEHIND
 from conman_lab.shim.loop import Loop
+from conman_lab.shim.viewer import Viewer
 from conman_lab.stream import Stream
 
 OUT, ERR = Stream.STDOUT, Stream.STDERR
@@ -180,9 +183,52 @@ def test_a_viewer_that_does_not_keep_up_is_dropped_and_that_is_told(
     assert seen == 4 * BEHIND
     server.close()
     assert messages(quick) == []
-    late = sum(len(message) - 1 for message in messages(slow))
+    *before, last = messages(slow)
+    late = sum(len(message) - 1 for message in before)
     assert 0 < late <= BEHIND  # what it was sent before is still there for it
+    assert last == b"\x02"  # and that it has not seen the next one on stdout
     assert complaints == ["a viewer did not keep up, and was dropped"]
+
+
+@pytest.mark.parametrize("size", [1, 100, MESSAGE])
+def test_who_is_dropped_is_told_however_much_fits_no_more(server, viewers, size):
+    """As the last of it is written, perhaps: what ends now was not all seen."""
+    slow = viewers()
+    while server._viewers:
+        server.broadcast(ERR, b"x" * size)
+    server.close()
+    viewer = Viewer(slow, Path())
+    seen = []
+    with pytest.raises(FellBehind, match="came faster than it was read here"):
+        seen.extend(viewer)
+    assert len(seen) > 1000
+    assert {(stream, len(text)) for stream, text in seen} == {(ERR, size)}
+    assert viewer.read(5) is None
+
+
+def test_a_user_who_may_lag_less_is_told_as_well():
+    """Whose shim is no root's has the buffer that everybody may have, socket(7)."""
+    assert said_by(AS_A_USER) == "8193 1 1\n"
+
+
+AS_A_USER = """
+import os, socket
+from conman_lab.shim.guest import Guest
+
+os.setuid(65534)
+ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+guest = Guest(fileno=ours.detach())
+guest.setblocking(False)
+guest.allow_lag()
+try:
+    while True:
+        guest.send(b"\\2" + bytes(8192))
+except BlockingIOError:
+    guest.tell_that_it_misses(b"\\2")
+guest.hang_up()
+lengths = [len(message) for message in iter(lambda: theirs.recv(9000), b"")]
+print(*dict.fromkeys(lengths), lengths.count(1))
+"""
 
 
 def test_a_viewer_may_be_late(server, viewers, complaints):

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from eventually import eventually
 
-from conman_lab.errors import BadBundle, Deadline, NotFound, WrongState
+from conman_lab.errors import BadBundle, Deadline, FellBehind, NotFound, WrongState
 from conman_lab.linux import Exit
 from conman_lab.manager.client import Client
 from conman_lab.manager.container import Limits, Policy, Restart, Status
@@ -275,6 +275,18 @@ def test_who_does_not_read_stops_nobody_else(daemon, bundle):
     assert rss < 200 * 1024 * 1024
     stuck.close()
     client.remove("web", force=True)
+
+
+def test_who_has_not_seen_all_is_told_from_afar_as_well(daemon, bundle):
+    client = daemon.start().client
+    client.create("web", bundle("hello"), "head", "-c", "60000000", "/dev/zero")
+    with client.attach("web") as session:
+        client.start("web")
+        assert client.wait("web", 30) == Exit(code=0)
+        with pytest.raises(FellBehind, match=r"^web writes faster .* has all of it$"):
+            list(session)
+    eventually(lambda: daemon.journal(method="Session", code="DATA_LOSS"))
+    client.remove("web")
 
 
 def _resident(pid):

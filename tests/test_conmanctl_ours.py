@@ -34,6 +34,27 @@ def test_logs_go_where_they_came_from(daemon, bundle):
     daemon.says("container", "remove", "web")
 
 
+def test_who_has_not_shown_all_says_so(daemon, bundle):
+    """As to a pager that is not scrolled; the container does not wait for it."""
+    daemon.start()
+    run = ("container", "run", "-I", rootfs(bundle), "web", "--")
+    words = [
+        *CONMANCTL,
+        "-H",
+        daemon.socket,
+        *run,
+        *"head -c 60000000 /dev/zero".split(),
+    ]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as us:
+        eventually(lambda: daemon.ctl("container", "wait", "web").returncode == 0)
+        shown, said = us.communicate(timeout=30)
+    assert us.returncode == 1
+    assert len(shown) < 60_000_000
+    assert b"web writes faster than it was read here" in said
+    assert said.endswith(b": its log has all of it\n")
+    daemon.says("container", "remove", "web")
+
+
 def test_logs_are_followed_until_somebody_interrupts(daemon, bundle):
     daemon.start()
     create = ("container", "create", "-I", rootfs(bundle), "web", "--", "sh", "-c")

@@ -15,7 +15,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from manager_home import descriptors, left, managing
 
-from conman_lab.errors import Deadline, InvalidArgument, LaunchFailed, WrongState
+from conman_lab.errors import (
+    Deadline,
+    FellBehind,
+    InvalidArgument,
+    LaunchFailed,
+    WrongState,
+)
 from conman_lab.linux import Exit
 from conman_lab.manager.following import follow
 from conman_lab.manager.logs import LogReader, read
@@ -91,6 +97,37 @@ def test_of_a_command_that_is_not_there_the_runtime_tells(manager, running):
     assert execs(manager, "sleeper") == []
 
 
+FLOOD = ("head", "-c", "30000000", "/dev/zero")
+
+
+def test_who_looks_on_and_does_not_keep_up_is_told_that_it_has_not_seen_all(
+    manager, bundle
+):
+    """And how it ended; that was so long ago that nobody could tell by the facts."""
+    manager.create("web", bundle("hello"), *FLOOD)
+    with manager.attach("web") as session:
+        manager.start("web")
+        assert manager.wait("web", 30) == Exit(code=0)
+        words = "web writes faster than it was read here, .* its log has all of it"
+        with pytest.raises(FellBehind, match=words):
+            seen(session)
+        assert session.read(5) is None
+        assert session.wait(5) == Exit(code=0)
+    assert sum(len(record.text) for record in manager.logs("web")) == 30_000_000
+
+
+@pytest.mark.parametrize(
+    ("log", "way_out"),
+    [(False, "let it write to a file, or exec it w"), (True, "its log")],
+)
+def test_the_same_of_a_command(manager, running, log, way_out):
+    running("sleeper")
+    with manager.exec("sleeper", *FLOOD, log=log) as session:
+        assert session.wait(30) == Exit(code=0)
+        with pytest.raises(FellBehind, match=f"head in sleeper writes .*: {way_out}"):
+            seen(session)
+
+
 def test_all_that_a_command_writes_is_there_however_busy_we_are(manager, running):
     """A viewer would be dropped: it does not keep up with one that writes so fast."""
     running("sleeper")
@@ -104,7 +141,7 @@ def test_all_that_a_command_writes_is_there_however_busy_we_are(manager, running
         for _ in range(2):
             threads.submit(keep_busy)
         try:
-            done = manager.run_in("sleeper", "head", "-c", "30000000", "/dev/zero")
+            done = manager.run_in("sleeper", *FLOOD)
         finally:
             over.set()
     assert (done.status, len(done.stdout)) == (0, 16 * 1024 * 1024)

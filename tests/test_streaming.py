@@ -175,6 +175,19 @@ def test_one_who_does_not_read_keeps_nothing_from_the_other(client, running):
     assert status == SUCCESS
 
 
+FLOOD = ("head", "-c", "60000000", "/dev/zero")
+
+
+def test_who_has_not_seen_all_is_told(client, bundle):
+    client.create("web", bundle("hello").rootfs, *FLOOD)
+    with attached(client, stdin=False) as line:
+        client.start("web")
+        assert client.wait("web", 30).ok
+        *_, status = all_of(line)
+    assert status["status"] == "Failure"
+    assert status["message"].startswith("web writes faster than it was read here")
+
+
 def test_a_large_message_arrives_whole(client, running):
     running("cat", stdin=True)
     data = bytes(range(256)) * 40_000
@@ -242,6 +255,17 @@ def test_over_spdy_a_terminal_has_a_size_and_an_exit(running, spdy):
     said, _ = line.all()
     assert b"33 101" in said["stdout"]
     assert json.loads(said["error"])["details"]["causes"][0]["message"] == "7"
+
+
+def test_over_spdy_who_has_not_seen_all_is_told(client, bundle, spdy):
+    client.create("web", bundle("hello").rootfs, *FLOOD)
+    line = spdy("error", "stdout", "stderr", stdin=False)
+    assert [*line.replies()] == [1, 3, 5]
+    client.start("web")
+    assert client.wait("web", 30).ok
+    said, ended = line.all()
+    assert json.loads(said["error"])["status"] == "Failure"
+    assert ended == {"stdout", "stderr", "error"}
 
 
 def test_over_spdy_stdin_may_end_as_it_is_opened(running, spdy):

@@ -4,10 +4,12 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Future
 from typing import Self
 
-from conman_lab.errors import Deadline, ExitLost, WrongState
+from conman_lab.errors import Deadline, ExitLost, FellBehind, WrongState
 from conman_lab.linux import Exit
 from conman_lab.shim.viewer import Viewer
 from conman_lab.stream import Stream
+
+LOGGED = "its log has all of it"
 
 
 def awaited(end: "Future[Exit | None]", name: str, timeout: float | None) -> Exit:
@@ -27,9 +29,15 @@ class ViewerSession:
     """Looks at a container, or at a command in it; see vocabulary.Session."""
 
     def __init__(
-        self, id: str, name: str, viewer: Viewer, end: "Future[Exit | None]"
+        self,
+        id: str,
+        name: str,
+        viewer: Viewer,
+        end: "Future[Exit | None]",
+        way_out: str = LOGGED,  # for who has not seen all
     ) -> None:
         self.id, self._name, self._viewer, self._end = id, name, viewer, end
+        self._way_out = way_out
 
     def fileno(self) -> int:
         """What is readable when there is something to read, for select(2)."""
@@ -37,7 +45,13 @@ class ViewerSession:
 
     def read(self, timeout: float | None = None) -> tuple[Stream, bytes] | None:
         """What came next; None: the end.  TimeoutError: nothing in `timeout` s."""
-        return self._viewer.read(timeout)
+        try:
+            return self._viewer.read(timeout)
+        except FellBehind:
+            raise FellBehind(
+                f"{self._name} writes faster than it was read here, and its shim waits "
+                f"for nobody: {self._way_out}"
+            ) from None
 
     def send(self, data: bytes) -> None:
         """Type; blocks while the container does not read."""
@@ -64,7 +78,7 @@ class ViewerSession:
         self._viewer.close()
 
     def __iter__(self) -> Iterator[tuple[Stream, bytes]]:
-        return iter(self._viewer)
+        return iter(self.read, None)
 
     def __enter__(self) -> Self:
         return self

@@ -23,11 +23,12 @@ from .container import Container
 from .facts import identity
 from .house import House
 from .recipe import check_window
-from .sessions import ViewerSession, awaited
+from .sessions import LOGGED, ViewerSession, awaited
 from .steps import passed
 
 T = TypeVar("T")
 
+UNLOGGED = "let it write to a file, or exec it with log=True"
 MOST = 16 * 1024 * 1024  # bytes a stream: what `run_in` gives, and CRI's ExecSync
 
 
@@ -81,7 +82,9 @@ class Talking:
         _, viewer = self._launched(container, options, command, launch_watched)
         it = self._house.commands.keep(Path(options.directory))
         name = f"{command[0]} in {container.name}"
-        return ViewerSession(it.directory.name, name, viewer, it.end)
+        return ViewerSession(
+            it.directory.name, name, viewer, it.end, LOGGED if log else UNLOGGED
+        )
 
     def run_in(
         self,

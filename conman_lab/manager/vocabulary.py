@@ -35,7 +35,10 @@ class Session(Protocol):
         """What is readable when there is something to read, for select(2)."""
 
     def read(self, timeout: float | None = None) -> tuple[Stream, bytes] | None:
-        """What came next; None: the end.  TimeoutError: nothing in `timeout` s."""
+        """What came next; None: the end.  TimeoutError: nothing in `timeout` s.
+
+        FellBehind: it was written faster than it was read, and that was all we see.
+        """
 
     def send(self, data: bytes) -> None:
         """Type; blocks while the container does not read."""

@@ -15,7 +15,7 @@ from conman_lab.record import TYPE_CHECKING
 from conman_lab.stream import Stream
 
 from .address import listen
-from .guest import Guest, allow_lag
+from .guest import Guest
 from .loop import Loop
 
 if TYPE_CHECKING:
@@ -29,8 +29,8 @@ class AttachServer:
     """Copies output to every viewer, and what they type to the container's `stdin`.
 
     The log is the record and a viewer only looks on: one that does not keep up is
-    dropped, and the container never waits for it.  The `first` is a descriptor, and was
-    there before us: it misses nothing.
+    dropped and told so, and the container never waits for it.  The `first` is a
+    descriptor, and was there before us: it misses nothing.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class AttachServer:
 
     def _let_in(self, viewer: Guest) -> None:
         viewer.setblocking(False)
-        allow_lag(viewer)
+        viewer.allow_lag()
         self._viewers.add(viewer)
         self._typists.add(viewer)
         self._listen_to(viewer)
@@ -112,6 +112,7 @@ class AttachServer:
             viewer.send(message)
         except BlockingIOError:  # EAGAIN: it is BEHIND
             self._complain("a viewer did not keep up, and was dropped")
+            viewer.tell_that_it_misses(message[:1])
             self._show_no_more(viewer)
         except OSError:  # EPIPE, ECONNRESET: it has left
             self._show_no_more(viewer)

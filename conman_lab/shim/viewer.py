@@ -1,9 +1,13 @@
 """The viewer's side of an attach socket: see what comes, and type.
 
     to us     one byte, the stream, and up to 8192 bytes of output; at the end nothing
+              that byte alone: what comes on this stream is not for us any more
     from us   bytes, as they are; and the end of our input is a half-closed socket
 
-That is conmon's protocol, so a viewer can look at a container of podman's, too.
+That is conmon's protocol, so a viewer can look at a container of podman's, too.  The
+byte alone is ours: a viewer that is BEHIND is dropped, and conmon just hangs up, as at
+the end.  To look for an exit file then would not tell the two apart: whoever is so late
+hears of both when the container has ended, too.
 """
 
 import os
@@ -14,6 +18,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
+from conman_lab.errors import FellBehind
 from conman_lab.stream import Stream
 
 from .address import connect
@@ -48,13 +53,21 @@ class Viewer:
         return self._socket.fileno()
 
     def read(self, timeout: float | None = None) -> tuple[Stream, bytes] | None:
-        """What comes next; None: it is over.  TimeoutError after `timeout` seconds."""
+        """What comes next; None: it is over.  TimeoutError after `timeout` seconds.
+
+        FellBehind: it is not over, but we are not shown more.
+        """
         if timeout is not None and not self._has_news(timeout):
             raise TimeoutError(f"nothing to be seen in {timeout:g} s")
         try:
             message = self._socket.recv(MESSAGE + 1)
         except ConnectionResetError:  # its shim has died, and what we typed was unread
             return None
+        if len(message) == 1:
+            raise FellBehind(
+                "its output came faster than it was read here, and its shim waits for "
+                "nobody: what is missing is in its log"
+            )
         return (Stream(message[0]), message[1:]) if message else None
 
     def __iter__(self) -> Iterator[tuple[Stream, bytes]]:

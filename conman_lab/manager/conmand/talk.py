@@ -46,12 +46,12 @@ class Talk:
 
     async def _look(self) -> bytes:
         """How it went."""
-        async for stream, output in self._opened.output():
-            if stream in self._wish.streams:
-                await self._line.say(channels.OF[stream], output)
         try:
+            async for stream, output in self._opened.output():
+                if stream in self._wish.streams:
+                    await self._line.say(channels.OF[stream], output)
             return channels.ended(await self._opened.how_it_ended())
-        except LabError as error:  # ExitLost; WrongState: we are about to stop
+        except LabError as error:  # FellBehind; ExitLost; WrongState: we are to stop
             return channels.failed(error)
 
     async def _type(self) -> bytes:

@@ -54,6 +54,7 @@ TABLE: tuple[tuple[type[Exception], Code], ...] = (
     (errors.WrongState, Code.FAILED_PRECONDITION),
     (errors.Deadline, Code.DEADLINE_EXCEEDED),
     (errors.ExitLost, Code.DATA_LOSS),
+    (errors.FellBehind, Code.DATA_LOSS),
     (errors.RuntimeFailed, Code.INTERNAL),
     (errors.LaunchFailed, Code.INTERNAL),
     (errors.NotPossible, Code.UNIMPLEMENTED),
