@@ -4,11 +4,12 @@ import os
 import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from eventually import eventually
-from manager_home import descriptors, left
+from manager_home import descriptors, left, managing
 
 from conman_lab.errors import (
     NotPossible,
@@ -253,3 +254,25 @@ def test_both_streams_are_in_the_log(manager, running):
         Stream.STDOUT: "out",
         Stream.STDERR: "err",
     }
+
+
+def test_a_runtime_is_asked_once_who_it_is_until_it_is_another_one(runtime, home):
+    """Installed anew, or written over in its place: a daemon may run for months."""
+    program, asked = home / "runc", home / "asked"
+
+    def written(path, version):
+        path.write_text(f"#!/bin/sh\necho >>{asked}\necho runc version {version}\n")
+        path.chmod(0o755)
+
+    written(program, "1.0")
+    with managing(replace(runtime, program=program)) as manager:
+        assert [manager.version().runtime_version for _ in range(3)] == ["1.0"] * 3
+        assert asked.read_text() == "\n"
+        written(home / "new", "2.0")
+        (home / "new").rename(program)
+        assert manager.version().runtime_version == "2.0"
+        written(program, "2.10")
+        assert manager.version().runtime_version == "2.10"
+        program.unlink()
+        with pytest.raises(FileNotFoundError):
+            manager.version()

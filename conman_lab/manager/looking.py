@@ -4,11 +4,13 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict
+from functools import cache, lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from conman_lab.errors import InvalidArgument
 from conman_lab.linux import Exit
+from conman_lab.oci import Runtime
 from conman_lab.record import fields
 
 from . import facts, stats
@@ -30,11 +32,8 @@ class Looking:
 
     def version(self) -> Version:
         """Who answers."""
-        ours = "0"
-        with suppress(PackageNotFoundError):  # it runs from a checkout
-            ours = version("conman-lab")
         runtime = self._house.runtime
-        return Version(ours, runtime.name, runtime.version())
+        return Version(_our_version(), runtime.name, _version_of(runtime))
 
     def list(
         self, status: Status | None = None, labels: Mapping[str, str] = {}
@@ -124,3 +123,22 @@ class Looking:
         end.add_done_callback(
             lambda done: None if done.cancelled() else callback(done.result())
         )
+
+
+@cache
+def _our_version() -> str:
+    with suppress(PackageNotFoundError):  # it runs from a checkout
+        return version("conman-lab")
+    return "0"
+
+
+def _version_of(runtime: Runtime) -> str:
+    """As its program says; that is run again when there is another file in its place."""
+    it = runtime.program.stat()
+    file = it.st_dev, it.st_ino, it.st_size, it.st_mtime_ns
+    return _asked_once(runtime, file)
+
+
+@lru_cache(maxsize=1)
+def _asked_once(runtime: Runtime, file: tuple[int, ...]) -> str:
+    return runtime.version()
