@@ -5,6 +5,7 @@ may by now be somebody else's.  Pid and start time name one process of one boot,
 with the boot's id one process for ever; proc_pid_stat(5), random(4).
 """
 
+import errno
 import os
 
 from .files import AnyPath
@@ -12,6 +13,7 @@ from .linux import SIGKILL
 from .record import record
 
 BOOT_ID = "/proc/sys/kernel/random/boot_id"
+NOT_A_PROCESS = (errno.ESRCH, errno.EINVAL, errno.ENOENT)  # the last since Linux 6.15
 
 
 @record
@@ -46,29 +48,46 @@ class Identity:
 
     @property
     def alive(self) -> bool:
-        """It is still there and not a zombie."""
+        """It is still there and not a zombie.
+
+        If its first thread alone has ended, it looks like one, and goes on.
+        """
         try:
             fields = _stat(self.pid)
         except ProcessLookupError:
             return False
         same = int(fields[19]) == self.started_at and boot_id() == self.boot
-        return same and fields[0] != "Z"
+        return same and (fields[0] not in "ZX" or int(fields[17]) > 1)  # its threads
+
+    def pidfd(self) -> int:
+        """A descriptor that stays this process, whoever gets its pid; ProcessLookupError.
+
+        First it is opened, then we look: what was looked at is what we have.  A pid that
+        was used again may be a thread's, which is no process.  pidfd_open(2).
+        """
+        try:
+            fd = os.pidfd_open(self.pid)
+        except OSError as error:
+            if error.errno not in NOT_A_PROCESS:
+                raise
+        else:
+            if self.alive:
+                return fd
+            os.close(fd)
+        raise ProcessLookupError(f"process {self.pid} has ended")
 
     def signal(self, signum: int = SIGKILL) -> bool:
         """Send it a signal; False if it has gone, whoever has its pid now.
 
-        The pidfd comes first, then the look, then the signal: what was looked at is
-        what gets it.  pidfd_send_signal(2).
+        pidfd_send_signal(2).
         """
         import signal  # noqa: PLC0415  # 6 ms, and a shim sends none
 
         try:
-            fd = os.pidfd_open(self.pid)
+            fd = self.pidfd()
         except ProcessLookupError:
             return False
         try:
-            if not self.alive:
-                return False
             signal.pidfd_send_signal(fd, signum)
         except ProcessLookupError:  # ESRCH: it ended between the look and the signal
             return False
@@ -81,13 +100,13 @@ class Identity:
         import select  # noqa: PLC0415  # see files.wait_for_file
 
         try:
-            fd = os.pidfd_open(self.pid)
+            fd = self.pidfd()
         except ProcessLookupError:
             return True
         try:
             end = select.poll()  # select(2) knows only descriptors below 1024
             end.register(fd, select.POLLIN)
-            return bool(end.poll(timeout * 1000 if self.alive else 0)) or not self.alive
+            return bool(end.poll(timeout * 1000))
         finally:
             os.close(fd)
 

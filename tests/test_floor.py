@@ -501,6 +501,39 @@ def test_nobody_is_nobody(sleeper):
         Identity.of(it.pid)
 
 
+def test_a_process_goes_on_without_its_first_thread():
+    """Its stat says Z; what ends a process is the end of its last thread."""
+    code = (
+        "import ctypes, threading, time\n"
+        "threading.Thread(target=time.sleep, args=(60,)).start()\n"
+        "ctypes.CDLL(None).pthread_exit(None)"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code])
+    it = Identity.of(process.pid)
+    try:
+        eventually(lambda: state_of(process.pid) == "Z")
+        assert (it.alive, it.wait(0)) == (True, False)
+        assert it.signal()
+        assert it.wait(5)
+        assert not it.alive
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_a_pid_that_was_used_again_may_be_a_thread_s():
+    """To pidfd_open(2) that is nobody: EINVAL or ENOENT, and not ESRCH."""
+    go_on = threading.Event()
+    thread = threading.Thread(target=go_on.wait)
+    thread.start()
+    it = Identity(thread.native_id, 1, identity.boot_id())
+    try:
+        assert (it.alive, it.signal(), it.wait(0)) == (False, False, True)
+    finally:
+        go_on.set()
+        thread.join()
+
+
 @pytest.mark.parametrize("name", ["a b", ") R 1 2", "((x", "a) Z (b", "\udcff"])
 def test_a_name_cannot_lie_about_the_start(tmp_path, name):
     """/proc/PID/stat has the name in the middle, blanks, parentheses and all."""

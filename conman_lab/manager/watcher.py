@@ -48,11 +48,8 @@ class Watcher:
     def follow(self, id: str, process: Identity) -> bool:
         """Tell of its end; False: it is no more."""
         try:
-            pidfd = os.pidfd_open(process.pid)
+            pidfd = process.pidfd()
         except ProcessLookupError:
-            return False
-        if not process.alive:  # another one of that pid
-            os.close(pidfd)
             return False
         with self._telling:
             self._processes[pidfd] = id

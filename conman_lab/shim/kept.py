@@ -81,9 +81,9 @@ def wait_for_end(directory: Path, shim: Identity | None, timeout: float) -> bool
         stack.callback(os.close, news)
         if exit_file.exists() or shim is None:
             return True
-        try:  # first; what is looked at afterwards is what we wait for
-            death = os.pidfd_open(shim.pid)
-        except ProcessLookupError:  # ESRCH: it has ended, perhaps a moment ago
+        try:
+            death = shim.pidfd()
+        except ProcessLookupError:  # it has ended, perhaps a moment ago
             return True
         stack.callback(os.close, death)
         sources = select.poll()  # select(2) knows only descriptors below 1024
