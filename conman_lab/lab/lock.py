@@ -10,9 +10,10 @@
 
 import fcntl
 import os
+from contextlib import suppress
 from pathlib import Path
 
-from conman_lab.errors import LabError
+from conman_lab.errors import LabError, NotPossible
 from conman_lab.identity import Identity
 from conman_lab.names import make_private
 
@@ -30,12 +31,19 @@ class Lock:
     @classmethod
     def take(cls, home: Path) -> "Lock":
         """Take it at once; LabTaken if another process has it."""
+        if home.is_symlink():
+            raise NotPossible(
+                f"{home} is a link, and what a lab finds in its home it removes: "
+                "take the link away"
+            )
         while True:
-            make_private(home)
             try:
+                make_private(home)
                 fd = os.open(lock_file(home), os.O_RDWR | os.O_CREAT, 0o600)
-            except FileNotFoundError:  # the last holder removes the home just now
-                continue
+            except (FileNotFoundError, FileExistsError):
+                if not home.parent.is_dir():
+                    raise
+                continue  # the last holder removes the home just now
             if not _locked(fd):
                 os.close(fd)
                 raise LabTaken(taken_by(home))
@@ -58,9 +66,10 @@ class Lock:
 
     def let_go(self) -> None:
         """End it, and remove the home if nothing but the lock was left in it."""
-        if self.held and [self._file] == [*self._file.parent.iterdir()]:
-            self._file.unlink()
-            self._file.parent.rmdir()
+        with suppress(OSError):  # ENOENT, ENOTEMPTY: the next one was faster
+            if self.held and [self._file] == [*self._file.parent.iterdir()]:
+                self._file.unlink()
+                self._file.parent.rmdir()
         os.close(self._fd)
         self._fd = -1
 
