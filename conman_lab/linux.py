@@ -124,13 +124,13 @@ def name_process(title: str) -> None:
 
 def mount(source: str, target: str, kind: str, flags: int = 0, data: str = "") -> None:
     """Attach a file system to the tree.  mount(2)."""
-    words = (source.encode(), target.encode(), kind.encode())
-    _check(_libc.mount(*words, ctypes.c_ulong(flags), data.encode()), target)
+    words = (os.fsencode(source), os.fsencode(target), kind.encode())
+    _check(_libc.mount(*words, ctypes.c_ulong(flags), os.fsencode(data)), target)
 
 
 def unmount(target: str, flags: int = MNT_DETACH) -> None:
     """Detach it, by default even if somebody still looks at it.  umount2(2)."""
-    _check(_libc.umount2(target.encode(), flags), target)
+    _check(_libc.umount2(os.fsencode(target), flags), target)
 
 
 def reserve(fd: int, count: int) -> None:

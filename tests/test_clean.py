@@ -12,6 +12,7 @@ import pytest
 from eventually import eventually
 
 from conman_lab import linux, places
+from conman_lab.errors import NotPossible
 from conman_lab.identity import Identity
 from conman_lab.lab import Lab, bundles, cli
 from conman_lab.lab.clean import clean
@@ -37,6 +38,15 @@ lab.start("sh", "-c", "setsid sleep 1000 &").wait()
 linux.mount("/usr", str(lab.directory("mounted")), "", linux.MS_BIND)
 linux.mount("tmpfs", str(lab.directory("mounted")), "tmpfs")
 os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+TAKER = """
+from contextlib import suppress
+from conman_lab import places
+from conman_lab.lab.lock import LabTaken, Lock
+for _ in range(2000):
+    with suppress(LabTaken):
+        Lock.take(places.home("wanted")).let_go()
 """
 
 
@@ -232,6 +242,97 @@ def test_a_home_that_is_a_link_is_not_followed(root, tmp_path, capsys):
     assert lines(capsys) == (["nothing to remove"], 0)
     assert (tmp_path / "thesis.tex").exists()
     (root / "labs" / "link").unlink()
+
+
+def test_a_lab_in_a_home_that_is_a_link_is_refused(root, tmp_path):
+    """What is in its home it would remove."""
+    (tmp_path / "thesis.tex").touch()
+    (root / "labs").mkdir()
+    (root / "labs" / "link").symlink_to(tmp_path)
+    with pytest.raises(NotPossible, match=r"link is a link, .* take the link away"):
+        Lab("link")
+    assert (tmp_path / "thesis.tex").exists()
+    (root / "labs" / "link").unlink()
+
+
+def test_what_no_lab_can_be_called_is_somebody_else_s(root, capsys):
+    lab = Lab("odd")
+    (root / "labs" / "my notes").mkdir()
+    (root / "labs" / "notes.txt").touch()
+    lab.directory("left")
+    lab._lock = None  # its kernel was killed
+    del Lab._open["odd"]
+    said, status = lines(capsys, "--force")
+    assert (said[-2:], status) == (
+        [f"removed directory {lab.registry.home}", "1 thing removed"],
+        0,
+    )
+    assert [*(root / "labs" / "my notes").iterdir()] == []
+    (root / "labs" / "my notes").rmdir()
+    (root / "labs" / "notes.txt").unlink()
+
+
+@pytest.mark.parametrize(
+    ("called", "said"),
+    [
+        (b"\xff", r"\udcff"),
+        (b"fourteen bytes\xc3\xa9", r"fourteen bytes\udcc3"),  # a name has fifteen
+        (b"two\nlines", r"two\nlines"),
+        (b"\x1b[31mred", r"\x1b[31mred"),
+    ],
+)
+def test_a_process_may_have_any_name(root, capsys, called, said):
+    """The kernel cuts it in the middle of a letter, and prctl(2) takes any bytes."""
+    lab = Lab("odd")
+    program = os.path.join(os.fsencode(lab.directory("odd")), called)
+    os.symlink("/bin/sleep", program)
+    process = lab.start(os.fsdecode(program), "1000")
+    assert lines(capsys, "--force")[0][0] == f"removed process {process.pid} ({said})"
+    assert process.wait(5) == -signal.SIGKILL
+
+
+@pytest.mark.parametrize("name", [b"\xff", "\u2028".encode(), b"\v", b"a b\nc"])
+def test_a_mount_may_be_at_any_path(root, capsys, name):
+    lab = Lab("odd")
+    place = os.path.join(os.fsencode(lab.directory("mounts")), name)
+    os.mkdir(place)
+    linux.mount("tmpfs", os.fsdecode(place), "tmpfs")
+    assert lab.registry.mounts() == [Path(os.fsdecode(place))]
+    said, status = lines(capsys, "--force")
+    assert (said[0].split()[:2], status) == (["removed", "mount"], 0)
+    assert not lab.registry.home.exists()
+
+
+def test_force_does_not_delete_behind_a_mount_that_stays(root, tmp_path):
+    """One that came from outside of a user namespace stays in it: EINVAL."""
+    (tmp_path / "thesis.tex").touch()
+    lab = Lab("mounted")
+    linux.mount(str(tmp_path), str(lab.directory("here")), "", linux.MS_BIND)
+    done = subprocess.run(
+        [
+            "unshare",
+            "-Urm",
+            sys.executable,
+            "-m",
+            "conman_lab.lab.cli",
+            "clean",
+            "--force",
+        ],
+        capture_output=True,
+        text=True,
+    )
+    assert (tmp_path / "thesis.tex").exists()
+    assert "could not remove mount" in done.stdout
+    assert done.returncode == 1
+
+
+def test_many_who_want_one_lab_get_it_one_after_the_other(root):
+    """Its last holder removes the home, just as the next one makes it."""
+    takers = [
+        subprocess.Popen([sys.executable, "-c", TAKER], stderr=subprocess.PIPE)
+        for _ in range(3)
+    ]
+    assert [taker.communicate()[1] for taker in takers] == [b""] * 3
 
 
 def test_a_file_behind_a_mount_is_not_deleted(root, tmp_path):

@@ -126,15 +126,13 @@ def _look(registry: Registry) -> list[str]:
 
 
 def _clean(registry: Registry, force: bool) -> list[str]:
-    """Remove a lab and its home."""
+    """Remove a lab and its home; by force from whoever has it: without its file no more."""
     home = [f"directory {registry.home}"] if registry.home.is_dir() else []
     if force and is_taken(registry.home):
-        removed = clean(registry)
-        shutil.rmtree(registry.home)
-    else:
-        lock = Lock.take(registry.home)
-        removed = clean(registry)
-        lock.let_go()
+        lock_file(registry.home).unlink(missing_ok=True)
+    lock = Lock.take(registry.home)
+    removed = clean(registry)
+    lock.let_go()
     return removed + (home if not registry.home.exists() else [])
 
 

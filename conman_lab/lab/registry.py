@@ -19,6 +19,7 @@ from pathlib import Path
 from conman_lab import places
 from conman_lab.errors import NotPossible
 from conman_lab.identity import Identity, boot_id
+from conman_lab.names import NAME
 from conman_lab.oci import cgroups
 
 from . import lock
@@ -108,7 +109,8 @@ class Registry:
     def mounts(self) -> list[Path]:
         """What is mounted at or below the home, the last and deepest first."""
         home = self.home.resolve()
-        points = [*_mount_points(Path("/proc/self/mountinfo").read_text())]
+        table = os.fsdecode(Path("/proc/self/mountinfo").read_bytes())
+        points = [*_mount_points(table)]
         ours = [path for path in reversed(points) if path.is_relative_to(home)]
         return sorted(ours, key=lambda path: -len(path.parts))
 
@@ -124,9 +126,9 @@ class Registry:
         """Look at everything."""
         return Left(
             [f"process {_named(process.pid)}" for process in self.processes()],
-            [f"container {id} of {self}" for id in self.containers()],
-            [f"mount {path}" for path in self.mounts()],
-            [f"cgroup {path}" for path in self.cgroups()],
+            [f"container {_shown(id)} of {self}" for id in self.containers()],
+            [f"mount {_shown(str(path))}" for path in self.mounts()],
+            [f"cgroup {_shown(path)}" for path in self.cgroups()],
         )
 
 
@@ -136,7 +138,9 @@ def check_root() -> Path:
     What is below it will be removed.  CONMAN_LAB_ROOT=~ would give us ~/labs.
     """
     root = places.root()
-    there = next(path for path in (root, *root.parents) if path.exists())
+    there = next(path for path in (root, *root.parents) if os.path.exists(path))
+    if not there.is_dir():
+        raise NotPossible(f"{there} is a file: let CONMAN_LAB_ROOT be a directory")
     if not os.access(there, os.R_OK | os.W_OK | os.X_OK):
         raise NotPossible(f"a lab needs root, to write in {root}: try again with sudo")
     names = {path.name for path in root.glob("*")} - OURS
@@ -149,16 +153,21 @@ def check_root() -> Path:
 
 
 def registries() -> list[Registry]:
-    """All labs under the root, and then cgroups of ours whose home somebody removed."""
+    """All labs under the root, and then cgroups of ours whose home somebody removed.
+
+    What no lab can be called is somebody else's, and so are links and files.
+    """
     parent = places.cgroup_parent()
-    homes = sorted((check_root() / "labs").glob("*"))
-    groups = {path.name for tree in cgroups.trees() for path in _groups(tree / parent)}
-    names = [home.name for home in homes if not home.is_symlink()]
+    names = _directories(check_root() / "labs")
+    groups = {name for tree in cgroups.trees() for name in _directories(tree / parent)}
     return [Registry.of(name) for name in [*names, *sorted(groups - {*names})]]
 
 
-def _groups(parent: Path) -> list[Path]:
-    return [path for path in parent.glob("*") if path.is_dir()]
+def _directories(above: Path) -> list[str]:
+    found = [path for path in above.glob("*") if NAME.fullmatch(path.name)]
+    return sorted(
+        path.name for path in found if path.is_dir() and not path.is_symlink()
+    )
 
 
 def _mount_points(mountinfo: str) -> Iterator[Path]:
@@ -169,7 +178,7 @@ def _mount_points(mountinfo: str) -> Iterator[Path]:
     >>> [*_mount_points(r"25 1 0:23 / /a\040b rw - tmpfs tmpfs rw")]
     [PosixPath('/a b')]
     """
-    for line in mountinfo.splitlines():
+    for line in filter(None, mountinfo.split("\n")):
         field = line.split(" ")[4]
         yield Path(re.sub(r"\\(\d{3})", lambda code: chr(int(code[1], 8)), field))
 
@@ -186,9 +195,19 @@ def _living(pids: set[int]) -> Iterator[Identity]:
 
 def _named(pid: int) -> str:
     try:
-        return f"{pid} ({Path(f'/proc/{pid}/comm').read_text().strip()})"
+        comm = os.fsdecode(Path(f"/proc/{pid}/comm").read_bytes())
     except OSError:  # ENOENT, ESRCH: it has gone
         return str(pid)
+    return f"{pid} ({_shown(comm.removesuffix(chr(10)))})"
+
+
+def _shown(name: str) -> str:
+    r"""Any bytes but / and 0 are a name: on a line of ours they are to be letters.
+
+    >>> print(_shown("a b"), _shown("new\nline"), _shown("\udcff"))
+    a b new\nline \udcff
+    """
+    return repr(name)[1:-1]
 
 
 def _count(things: list[str], one: str, many: str) -> str:

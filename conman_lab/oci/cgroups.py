@@ -39,7 +39,7 @@ def mode(mounts: str | None = None) -> Mode:
     """
     if mounts is None:
         return _this_machine()
-    rows = [line.split()[1:3] for line in mounts.splitlines()]
+    rows = [line.split(" ")[1:3] for line in filter(None, mounts.split("\n"))]
     ours = {(place, kind) for place, kind in rows if place.startswith("/sys/fs/cgroup")}
     kinds = {kind for _, kind in ours}
     if ("/sys/fs/cgroup", "cgroup2") in ours:
@@ -52,7 +52,7 @@ def mode(mounts: str | None = None) -> Mode:
 @cache
 def _this_machine() -> Mode:
     """Read the mount table once: each writable container has a line in it."""
-    return mode(Path("/proc/self/mounts").read_text())
+    return mode(os.fsdecode(Path("/proc/self/mounts").read_bytes()))
 
 
 @cache
@@ -81,8 +81,8 @@ def of_process(pid: int, controller: str) -> Path:
 
     /proc/PID/cgroup has a line N:CONTROLLERS:PATH for each tree; v2's is 0::PATH.
     """
-    lines = Path(f"/proc/{pid}/cgroup").read_text().splitlines()
-    rows = [line.split(":", 2) for line in lines]
+    text = os.fsdecode(Path(f"/proc/{pid}/cgroup").read_bytes())
+    rows = [line.split(":", 2) for line in filter(None, text.split("\n"))]
     wanted = "" if mode() is Mode.V2 else controller
     for _, controllers, path in rows:
         if wanted in controllers.split(","):
