@@ -13,9 +13,10 @@ from conman_lab import places
 FIND_US = f"import sys; sys.path.insert(0, {str(places.COURSE)!r})\n"
 
 
-def said_by(script: str, *args: object) -> str:
-    """Run `script` to its end; what it has printed."""
-    command = [sys.executable, "-c", FIND_US + dedent(script), *map(str, args)]
+def said_by(script: str, *args: object, before: tuple[str, ...] = ()) -> str:
+    """Run `script` to its end, by a program `before` it if need be; what it printed."""
+    python = [*before, sys.executable, "-c", FIND_US + dedent(script)]
+    command = [*python, *map(str, args)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=30)
     assert done.returncode == 0, done.stderr
     return done.stdout

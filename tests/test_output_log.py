@@ -3,7 +3,6 @@
 import os
 import re
 import shutil
-import signal
 import subprocess
 import tempfile
 from contextlib import ExitStack, contextmanager
@@ -564,16 +563,32 @@ def test_a_pipe_that_was_made_large_is_drained(path):
 
 
 def test_a_flood_on_one_stream_lets_the_other_have_its_turn(path):
+    """His pipe is full again whenever we have read it."""
     with pumped(path) as (inputs, loop, output):
-        yes = subprocess.Popen(["yes"], stdout=inputs[OUT])
-        try:
-            heard = []
-            output.listen(lambda stream, _: heard.append(stream))
-            inputs[ERR].write(b"help\n")
-            assert loop.run_until(lambda: ERR in heard, 10)
-        finally:
-            yes.send_signal(signal.SIGKILL)
-            yes.wait()
+        heard = []
+
+        def fill_again(stream, chunk):
+            heard.append(stream)
+            assert len(heard) < 1000, "it would go on for ever"
+            if stream is OUT and chunk:
+                inputs[OUT].write(bytes(CHUNK))
+
+        output.listen(fill_again)
+        inputs[OUT].write(bytes(CHUNK))
+        inputs[ERR].write(b"help\n")
+        assert loop.run_until(lambda: ERR in heard, 10)
+        output.listen()
+
+
+def test_a_pipe_that_was_full_and_is_closed_hides_nothing_of_the_other(path):
+    """Its end comes in the same breath as a full read."""
+    with pumped(path) as (inputs, _, output):
+        inputs[OUT].write(b"x" * CHUNK)
+        inputs[OUT].close()
+        inputs[ERR].write(b"last words\n")
+        output.drain()
+        assert list(output._open) == [ERR]
+    assert read_log(path) == {OUT: b"x" * CHUNK, ERR: b"last words\n"}
 
 
 def test_listeners_hear_it_from_now_on_and_nobody_else(path):

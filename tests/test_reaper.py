@@ -59,6 +59,29 @@ def test_a_death_is_told_once(reaper):
     assert told == [Exit(code=7)]
 
 
+AGAIN = """
+import os
+from conman_lab.shim.reaper import Reaper
+reaper, told = Reaper(), []
+for code in (7, 8):
+    with open("/proc/sys/kernel/ns_last_pid", "w") as last:
+        last.write("99")
+    pid = os.posix_spawn("/bin/sh", ["sh", "-c", f"exit {code}"], {})
+    if code == 7:
+        reaper.watch(pid, told.append)
+    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    reaper.reap()
+    print(pid, *told)
+"""
+
+
+@pytest.mark.needs_root
+def test_the_next_process_of_that_pid_is_not_told_to_who_watched_the_first():
+    """In a pid namespace of our own, pid_namespaces(7), the next pid can be chosen."""
+    alone = ("unshare", "--pid", "--fork", "--mount-proc")
+    assert said_by(AGAIN, before=alone) == "100 exit code 7\n100 exit code 7\n"
+
+
 def test_many_deaths_are_one_signal_and_all_are_told(reaper):
     """Pending SIGCHLDs merge, signal(7)."""
     told = {}

@@ -221,6 +221,33 @@ def test_other_people_s_news_do_not_prolong_a_deadline(loop, pipe):
     assert len(rounds) > 1
 
 
+class Measured(Loop):
+    """Keeps how long each round was to wait at most."""
+
+    def __init__(self):
+        super().__init__()
+        self.waits = []
+
+    def run_once(self, timeout=None):
+        """As before."""
+        self.waits.append(timeout)
+        return super().run_once(timeout)
+
+
+def test_a_round_waits_for_what_is_left_of_the_deadline(pipe):
+    """News in its last moment would double it, if each round had all of it."""
+    loop, it = Measured(), pipe()
+    try:
+        it.write(b"x")
+        loop.on_readable(it.fd, lambda: os.read(it.fd, 1))
+        assert not loop.run_until(lambda: False, 0.05)
+    finally:
+        loop.close()
+    first, *others = loop.waits
+    assert others
+    assert all(0 < wait < first <= 0.05 for wait in others)
+
+
 def test_what_is_done_already_is_not_waited_for(loop):
     assert loop.run_until(lambda: True) is True
 
@@ -292,6 +319,16 @@ def test_a_closed_loop_gives_back_what_it_had():
     assert [signal.getsignal(signum) for signum in OURS] == ours
     assert signal.set_wakeup_fd(-1) == -1
     assert os.listdir("/proc/self/fd") == descriptors
+
+
+def test_a_loop_beside_another_gives_the_signals_back_to_it(loop):
+    seen = []
+    loop.on_signal(signal.SIGUSR1, partial(seen.append, "usr1"))
+    other = Loop()
+    other.on_signal(signal.SIGUSR1, list)
+    other.close()
+    os.kill(os.getpid(), signal.SIGUSR1)
+    assert loop.run_until(lambda: seen, 5)
 
 
 def test_the_wakeup_pipe_is_not_a_child_s(loop):
