@@ -136,7 +136,8 @@ def test_the_methods_are_where_conmans_clients_look_for_them():
 
 def test_a_client_of_conmans_sees_nothing_that_it_does_not_know():
     row = json_format.MessageToDict(
-        convert.brief_message(FULL), always_print_fields_with_no_presence=True
+        MESSAGE["Container"](**convert.brief(FULL)),
+        always_print_fields_with_no_presence=True,
     )
     assert json.loads(json.dumps(row)) == {
         "id": "a" * 32,

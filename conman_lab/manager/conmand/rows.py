@@ -32,7 +32,5 @@ class Rows:
         kept = self._kept.get((it.id, whole))
         if kept and kept[0] is it:
             return kept
-        answer = METHODS["ListContainers"].reply(
-            containers=[convert.brief_message(it, whole)]
-        )
+        answer = METHODS["ListContainers"].reply(containers=[convert.brief(it, whole)])
         return it, answer.SerializeToString()
