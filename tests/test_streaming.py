@@ -5,7 +5,7 @@ import socket
 import subprocess
 import sys
 import zlib
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,7 @@ from websockets.sync.client import connect
 
 from conman_lab.errors import InvalidArgument, NotFound, NotPossible, WrongState
 from conman_lab.manager.conmand.spdy import DICTIONARY
+from conman_lab.manager.conmand.strangers import FULL, MOST
 from conman_lab.manager.conmand.tokens import Tokens, Wish
 from conman_lab.manager.wire.schema import METHODS
 
@@ -443,6 +444,29 @@ def test_no_token_is_in_the_log(client, daemon, running):
     eventually(lambda: len(daemon.journal(what="stream")) == 4)
     log = daemon.log.read_text()
     assert [token for token in tokens if token in log] == []
+
+
+def test_of_strangers_who_say_nothing_the_oldest_go(client, daemon, running):
+    """Each would hold a descriptor for ten seconds; who has a token is none of them."""
+    running("cat", stdin=True)
+    with attached(client) as line, ExitStack() as stack:
+        before = daemon.descriptors()
+        host, port = address(client).removeprefix("http://").split("/")[0].split(":")
+
+        def stranger():
+            it = socket.create_connection((host, int(port)), timeout=10)
+            return stack.enter_context(it)
+
+        silent = [stranger() for _ in range(3 * MOST)]
+        assert [it.recv(1) for it in silent[: 2 * MOST]] == [b""] * (2 * MOST)
+        assert before + MOST <= daemon.descriptors() <= before + MOST + 10
+        with attached(client) as other:  # nobody keeps it out
+            assert silent[2 * MOST].recv(1) == b""
+            line.send(b"\0for all")
+            line.send(END_OF_STDIN)
+            assert all_of(line) == all_of(other) == (b"for all", b"", SUCCESS)
+    gone = daemon.journal(what="stream", error=FULL)
+    assert 2 * MOST < len(gone) <= 2 * MOST + 10
 
 
 def test_a_port_that_is_taken_costs_the_addresses_alone(daemon, bundle):

@@ -8,7 +8,7 @@
     sessions   attach and exec, over gRPC
     addresses  attach as conman has it: the address of a stream, with a token in it
     streaming  the server behind these addresses; it speaks websocket, and
-               spdy as elder clients do
+               spdy as elder clients do; strangers are few at a time
     threads    where a manager's calls block, so that nobody else waits
 
 It holds no container: their shims do.  It may end at any time, and begin again.

@@ -23,6 +23,7 @@ from .head import Head, Refused, read_head
 from .journal import Journal
 from .opened import Opened
 from .spdy_streams import SpdyStreams
+from .strangers import Client, Strangers
 from .talk import Talk
 from .threads import Kind, Threads
 from .tokens import Tokens, Wish
@@ -39,7 +40,8 @@ class Streaming:
         self._address, self._threads, self._journal = address, threads, journal
         self._tokens = Tokens()
         self._server: asyncio.Server | None = None
-        self._clients: set[asyncio.Task[None]] = set()
+        self._clients: set[Client] = set()
+        self._strangers = Strangers()
 
     async def start(self) -> str:
         """Listen; where, in words."""
@@ -73,32 +75,35 @@ class Streaming:
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         """One client, from its connection to its line in the journal."""
-        self._note(asyncio.current_task())
+        us = self._noted(asyncio.current_task())
         # From now on `drain` means that the kernel has all of it.
         writer.transport.set_write_buffer_limits(0)
         began_at = time.monotonic()
         told: dict[str, Any] = {}
         try:
-            await self._serve(reader, writer, told)
+            await self._serve(us, reader, writer, told)
             await _linger(reader, writer)
         except (ConnectionError, EOFError) as error:
             told.setdefault("error", str(error) or "the client went")
-        except asyncio.CancelledError:
-            told.setdefault("error", "we hung up")
+        except asyncio.CancelledError as why:
+            told.setdefault("error", str(why) or "we hung up")
             raise
         finally:
             writer.transport.abort()
             told["seconds"] = round(time.monotonic() - began_at, 6)
             self._journal.say("stream", **told)
 
-    def _note(self, us: "asyncio.Task[None] | None") -> None:
+    def _noted(self, us: Client | None) -> Client:
         """One more whom `close` has to end; a server of asyncio's keeps no list."""
         assert us
         self._clients.add(us)
         us.add_done_callback(self._clients.discard)
+        self._strangers.add(us)
+        return us
 
     async def _serve(
         self,
+        us: Client,
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
         told: dict[str, Any],
@@ -107,6 +112,7 @@ class Streaming:
             head = await read_head(reader)
             line = _line(head)(head, reader, writer)
             wish = self._redeem(head)
+            self._strangers.known(us)
             told |= {"verb": wish.verb, "container": wish.container}
             opened = Opened(await self._open(wish))
         except Refused as refused:
