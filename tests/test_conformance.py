@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import sys
+import time
 from textwrap import dedent
 
 import pytest
@@ -13,6 +14,7 @@ from facts import ends, reads
 
 from conman_lab import pitfalls
 from conman_lab.checks import Broken, Check, Evidence, Verdict
+from conman_lab.conformance import examine as examining
 from conman_lab.conformance.examine import try_promise
 from conman_lab.conformance.fence import Fence
 from conman_lab.conformance.matrix import evidence, matrix, rows
@@ -266,14 +268,50 @@ def test_it_leaves_nothing(forgetful, capsys):
     assert "removed process" not in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("mode", [None, 0o600])
-def test_a_shim_that_cannot_be_started_is_refused_first(tmp_path, capsys, mode):
+@pytest.mark.parametrize(
+    ("text", "mode", "words"),
+    [
+        (None, 0, "mine is no program that can be started"),
+        ("#!/bin/sh\n", 0o600, "mine is no program that can be started"),
+        ("echo hello\n", 0o700, "mine is no program that can be started"),
+        ("", 0o700, "mine is no program that can be started"),
+        ("#!/no/such/python -I\n", 0o700, "mine asks for '/no/such/python', and"),
+        ("#! /bin/sh\r\n", 0o700, r"mine asks for '/bin/sh\r', and there is none"),
+    ],
+)
+def test_a_shim_that_cannot_be_started_is_refused_first(
+    tmp_path, capsys, text, mode, words
+):
     program = tmp_path / "mine"
-    if mode:
-        program.write_text("#!/bin/sh\n")
+    if text is not None:
+        program.write_text(text)
         program.chmod(mode)
     assert main(["conformance", "--shim", str(program), "--only", "success"]) == 1
-    assert "mine is no program that can be started" in capsys.readouterr().err
+    assert words in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["Shim", "my shim.py", f"{'x' * 250}.py"])
+def test_a_learner_s_shim_may_be_called_anything(forgetful, capsys, name):
+    """It has a column of its own, and its containers have names that are allowed."""
+    program = forgetful.rename(forgetful.with_name(name))
+    assert main(["conformance", "--shim", str(program), "--only", "living-pid"]) == 0
+    mine = f"your {name}" if name == "Shim" else name
+    assert f"  {mine}\n" in capsys.readouterr().out
+
+
+def test_who_always_hangs_has_less_time_until_it_answers(runtime, fence, monkeypatch):
+    """A matrix of a hundred promises is to be there in minutes, not in half an hour."""
+    monkeypatch.setattr(examining, "LIMIT", 0.5)
+    monkeypatch.setattr(examining, "SHORT", 0.1)
+    hangs = Check("hang", "it ends", lambda *_: time.sleep(2))
+    keeps = Check("keep", "it ends", lambda *_: None)
+    promises = [hangs] * 4 + [keeps, hangs]
+    verdicts = examining.examine(promises, [Shim(runtime)], fence)
+    seen = [
+        verdict.broken and verdict.broken.seen.split(",")[0] for verdict in verdicts
+    ]
+    long, short = "nothing after 0.5 s", "nothing after 0.1 s"
+    assert seen == [long, long, long, short, None, long]
 
 
 def test_an_unknown_promise_is_refused_before_anything_runs(capsys):

@@ -77,11 +77,23 @@ def test_a_flag_that_it_does_not_know_is_the_manager_s_to_hear(shims):
     ("program", "words"),
     [
         (("/no/such/shim",), "cannot start the shim: .*/no/such/shim"),
-        (("/bin/true",), "the shim died before it could report"),
-        (("/bin/sh", "-c", "kill -KILL $$"), "the shim died before it could report"),
+        (("/bin/true",), "the shim died before it could report$"),
+        (("/bin/sh", "-c", "kill -KILL $$"), "the shim died before it could report$"),
+        (
+            (sys.executable, "-c", "import not_there"),
+            "report: ModuleNotFoundError: No mod",
+        ),
         (
             ("/bin/sh", "-c", f"echo fine >/proc/self/fd/${SYNC_PIPE}"),
-            "the shim's report is none: fine",
+            "the shim's report is none: fine$",
+        ),
+        (
+            (
+                "/bin/sh",
+                "-c",
+                f"head -c 30000000 /dev/zero >/proc/self/fd/${SYNC_PIPE} &",
+            ),
+            r"the shim's report is none: (\x00){200}…$",
         ),
     ],
 )

@@ -10,6 +10,7 @@ is the Check "exit-code", in the words of its docstring's first line.  The stage
 of the pitfalls: a container with two fifos to us, and gone when the trial is over.
 '''
 
+import re
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -29,6 +30,7 @@ from conman_lab.stream import Stream
 
 from .patience import patience, within
 
+LONGEST = 100  # characters of an id
 Play = str | Bundle  # what a container is to do: a script, or all about it
 
 
@@ -115,5 +117,14 @@ def promise(body: Callable[[Trial], object]) -> Check:
 def _play(
     name: str, body: Callable[[Trial], object], launcher: Launcher, evidence: Evidence
 ) -> None:
-    with Trial(launcher, evidence, f"{name}-{launcher.name.lower()}") as trial:
+    with Trial(launcher, evidence, _id(name, launcher.name)) as trial:
         body(trial)
+
+
+def _id(promise: str, launcher: str) -> str:
+    """Of the container; a learner's program may be called anything.
+
+    >>> _id("success", "My shim.py")
+    'success-my-shim.py'
+    """
+    return re.sub(r"[^a-z0-9.-]+", "-", f"{promise}-{launcher}".lower())[:LONGEST]

@@ -7,6 +7,7 @@ see shim/protocol.py.  `Naive`, which has no shim, shows what they are good for.
 import argparse
 import json
 import os
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,6 +26,12 @@ from conman_lab.shim.launcher import Shim
 
 from .progress import Progress
 from .workspace import Lab
+
+SCRIPT, ELF = b"#!", b"\x7fELF"  # what execve(2) takes
+LONGEST = 256  # bytes of a first line, to the kernel
+STARTABLE = (
+    "that can be started: it needs a first line as #!/usr/bin/env python3, and chmod +x"
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -50,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
         print(json.dumps(rows(verdicts), indent=2))
     else:
         print(f"\n{matrix(verdicts)}\n\n{evidence(verdicts)}".rstrip())
-    examined = args.shim.name if args.shim else Shim.name
+    examined = called(args.shim) if args.shim else Shim.name
     return 0 if all(v.kept for v in verdicts if v.launcher == examined) else 1
 
 
@@ -86,10 +93,26 @@ def contestants(runtime: Runtime, program: Path | None = None) -> list[Launcher]
 
 
 def learner_s(runtime: Runtime, program: Path) -> Shim:
-    """A launcher that starts `program` for a shim, and is called as it is."""
+    """A launcher that starts `program` for a shim.  NotPossible: nobody can start it."""
     if not program.is_file() or not os.access(program, os.X_OK):
-        raise NotPossible(
-            f"{program.name} is no program that can be started: it needs a first line "
-            "as #!/usr/bin/env python3, and chmod +x"
-        )
-    return Shim(runtime, (str(program),), name=program.name)
+        raise NotPossible(f"{program.name} is no program {STARTABLE}")
+    with program.open("rb") as file:
+        first = file.readline(LONGEST)
+    if not first.startswith((SCRIPT, ELF)):
+        raise NotPossible(f"{program.name} is no program {STARTABLE}")
+    wanted = _interpreter(first) if first.startswith(SCRIPT) else program
+    if not os.access(wanted, os.X_OK):
+        raise NotPossible(f"{program.name} asks for {wanted!r}, and there is none")
+    return Shim(runtime, (str(program),), name=called(program))
+
+
+def called(program: Path) -> str:
+    """The head of its column: its name, unless that is another's."""
+    others = (Naive.name, Shim.name, Conmon.name)
+    return f"your {program.name}" if program.name in others else program.name
+
+
+def _interpreter(first_line: bytes) -> str:
+    r"""As the kernel reads it: the `\r` of another system's editor is a part of it."""
+    words = re.split(rb"[ \t\n]", first_line.removeprefix(SCRIPT).lstrip(b" \t"))
+    return os.fsdecode(words[0])

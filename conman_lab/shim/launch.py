@@ -17,7 +17,7 @@ from conman_lab.places import COURSE
 from conman_lab.record import changed
 from conman_lab.spans import spanned
 
-from .protocol import SYNC_PIPE, Options, Report
+from .protocol import DIED, SYNC_PIPE, Options, Report
 from .viewer import KIND, Viewer
 from .warm import Zygote
 
@@ -25,6 +25,7 @@ BOOT = (
     "import sys; sys.path.append(sys.argv.pop(1)); "
     "from conman_lab.shim.__main__ import main; main()"
 )
+LAST = 500  # bytes of shim.log
 OUR_SHIM = (sys.executable, "-I", "-S", "-c", BOOT, str(COURSE))
 
 
@@ -55,8 +56,16 @@ def launch(
         undo.pop_all()
     report = Report.receive(ours)
     if report.pid is None:
-        raise LaunchFailed(report.error)
+        said = _last_line(options.file("shim.log")) if report.error == DIED else ""
+        raise LaunchFailed(f"{report.error}{said}")
     return report.pid
+
+
+def _last_line(log: str) -> str:
+    """What the shim has said at its end: of a traceback, the line that tells why."""
+    text = Path(log).read_bytes()[-LAST:].decode(errors="backslashreplace")
+    lines = text.strip().splitlines()
+    return f": {lines[-1]}" if lines else ""
 
 
 def _run(

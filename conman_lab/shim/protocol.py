@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from typing import Any
 
 SYNC_PIPE = "_OCI_SYNCPIPE"
+DIED = "the shim died before it could report"
+LONGEST = 1 << 24  # bytes of a report
+SHOWN = 200  # bytes of one that is none
 
 
 @record
@@ -146,9 +149,9 @@ class Report:
         import json  # noqa: PLC0415
 
         with os.fdopen(fd, "rb") as pipe:
-            line = pipe.readline()
-        if not line.endswith(b"\n"):
-            return cls(error="the shim died before it could report")
+            line = pipe.readline(LONGEST)
+        if not line.endswith(b"\n") and len(line) < LONGEST:
+            return cls(error=DIED)
         try:
             report = cls(**json.loads(line))
         except (TypeError, ValueError):  # a learner's own shim has said something else
@@ -161,4 +164,5 @@ class Report:
 
 
 def _shown(line: bytes) -> str:
-    return line.decode(errors="backslashreplace").rstrip("\n")
+    text = line[:SHOWN].decode(errors="backslashreplace").rstrip("\n")
+    return text + "…" * (len(line) > SHOWN)
