@@ -1,5 +1,8 @@
 """The live tree in a real JupyterLab, seen by a real browser."""
 
+import os
+import re
+import signal
 import subprocess
 
 import pytest
@@ -35,8 +38,31 @@ two.kill()
 two.wait()
 print(*range(100))
 """
-ASK = "print('looks' if live._wanted.is_set() else 'does not look')"
+ASK = """
+import threading
+names = [thread.name for thread in threading.enumerate()]
+print("looks" if "live view" in names else "does not look")
+"""
 WATCHED, BUSY_CELL, ASKED = 0, 2, 3
+ALL = """
+import os
+from conman_lab.observe.recording import trace
+from conman_lab.views import swimlane, terminal, tree
+
+class Pipe:
+    ends = os.pipe()
+    send = close = resize = lambda *told: None
+    read = lambda self, timeout=None: (1, os.read(self.ends[0], 1))
+
+recording = trace()
+display(tree(os.getpid()).live())
+display(swimlane(recording.__enter__()).live())
+display(terminal(Pipe()))
+print(os.getpid())
+"""
+KERNEL = "window.jupyterapp.shell.currentWidget.sessionContext.session.kernel"
+A_WHILE = "() => (window.since ??= performance.now()) < performance.now() - 500"
+TREE, LANE = ".conman-lab-tree:not(.conman-lab-swimlane)", ".conman-lab-swimlane"
 
 
 def row(shown, words, state=""):
@@ -100,10 +126,39 @@ def test_a_tree_lives_while_a_cell_runs_and_pauses_in_the_page(opened, tell):
     # who is on no page any more does not look
     notebook.command("notebook:clear-all-cell-outputs")
     eventually(lambda: notebook.page.locator(".conman-lab-tree").count() == 0)
-    notebook.run_last()
     answer = notebook.cell(ASKED).locator(".jp-OutputArea-output")
-    eventually(lambda: answer.count() == 1)
-    assert answer.inner_text().strip() == "does not look"
+
+    def nobody_looks():
+        notebook.run_last()
+        answer.wait_for(timeout=PATIENCE)
+        return answer.inner_text().strip() == "does not look"
+
+    eventually(nobody_looks, timeout=PATIENCE / 1000)
+
+
+@pytest.mark.parametrize("how", ["restarted", "killed"])
+def test_who_has_lost_its_kernel_says_so(opened, how):
+    """Nobody looks any more, and nobody hears what is typed."""
+    notebook = opened(ALL)
+    notebook.run_all()
+    page = notebook.page
+    pid = notebook.cell(0).locator(
+        ".jp-OutputArea-output", has_text=re.compile(r"^\d+\s*$")
+    )
+    pid.wait_for(timeout=PATIENCE)
+    if how == "killed":
+        os.kill(int(pid.inner_text()), signal.SIGKILL)
+    else:
+        page.evaluate(f"() => {{ {KERNEL}.restart() }}")
+    gone = "stopped · the kernel has gone"
+    page.locator(TREE, has_text=gone).wait_for(timeout=PATIENCE)
+    page.locator(LANE, has_text="the kernel has gone").wait_for(timeout=PATIENCE)
+    terminal = page.locator(".conman-lab-terminal.over", has_text="the kernel has gone")
+    terminal.wait_for(timeout=PATIENCE)
+    assert page.locator(".light.watching").count() == 0
+    stands = page.locator(f"{LANE} .time").inner_text()
+    page.wait_for_function(A_WHILE)
+    assert page.locator(f"{LANE} .time").inner_text() == stands
 
 
 def themed(notebook):

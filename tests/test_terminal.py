@@ -442,3 +442,11 @@ def test_a_frozen_face_has_no_widget():
     assert set(faces) == {"text/plain", "text/html"}
     assert faces["text/plain"].endswith("test$")
     assert os.environ["CONMAN_LAB_FREEZE"] == "1"
+
+
+def test_of_two_pages_none_waits_for_what_the_kernel_has_heard(shell):
+    """What both have sent at once may be heard in any order."""
+    window = shell._window
+    for number in (2.0, 1.0):
+        window._hear(None, {"told": [], "number": number}, None)
+    assert window.widget.heard == 2.0

@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import subprocess
+import threading
 from contextlib import contextmanager
 from html.parser import HTMLParser
 
@@ -348,13 +349,51 @@ def test_a_row_for_the_page_has_all_that_can_be_asked(live, family):
     assert details["cgroup"] == procfs.snapshot([family.pid])[family.pid].cgroup
 
 
+def watchers():
+    """The threads that look."""
+    return [it for it in threading.enumerate() if it.name == "live view"]
+
+
 def test_who_is_on_no_page_does_not_look(live, family):
     live.widget._handle_custom_msg({"shown": 1}, [])
     live.widget._handle_custom_msg({"shown": -1}, [])
-    eventually(lambda: not live._wanted.is_set())
+    eventually(lambda: not watchers())
     seen = live.view
     live.widget._handle_custom_msg({"shown": 1}, [])
     eventually(lambda: live.view is not seen)
+
+
+def test_fifty_that_were_shown_once_leave_no_thread(live, family):
+    """A cell that is executed again does not stop what it made the last time."""
+    for _ in range(50):
+        one = tree(family.pid).live(every=0.01)
+        one.widget._handle_custom_msg({"shown": 1}, [])
+        one.widget._handle_custom_msg({"shown": -1}, [])
+    eventually(lambda: len(watchers()) == 1)  # that of `live`
+
+
+def test_one_that_comes_and_goes_is_looked_at_by_one(live):
+    for _ in range(200):
+        live.widget._handle_custom_msg({"shown": 1}, [])
+        live.widget._handle_custom_msg({"shown": -1}, [])
+    live.widget._handle_custom_msg({"shown": 1}, [])
+    seen = live.view
+    eventually(lambda: live.view is not seen)
+    assert len(watchers()) == 1
+
+
+def test_trouble_without_words_is_told_by_its_name(family):
+    class Lost:
+        pids = (family.pid,)
+
+    def lose():
+        raise AssertionError
+
+    lost = Lost()
+    watching = tree(lost).live(every=0.01)
+    Lost.pids = property(lambda _: lose())
+    eventually(lambda: watching.widget.trouble == "AssertionError")
+    watching.widget.close()
 
 
 def test_stopped_it_looks_no_more_and_its_thread_ends(live, family):

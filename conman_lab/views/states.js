@@ -14,17 +14,19 @@ function render({ model, el }) {
 
   const draw = () => {
     const { svg, words: said } = model.get("picture")
-    const trouble = model.get("trouble")
+    const trouble = kernel.gone ? GONE : model.get("trouble")
     const state = model.get("running") && !trouble ? "watching" : "stopped"
     words.textContent = [said, state, trouble].filter(Boolean).join(" · ")
     drawing.innerHTML = svg // all that is somebody else's in it was escaped
   }
+  const kernel = new Kernel(model, draw)
   model.on("change", draw)
-  model.send({ shown: 1 })
   draw()
+  kernel.send({ shown: 1 })
   return () => {
     model.off("change", draw)
-    model.send({ shown: -1 })
+    kernel.forget()
+    kernel.send({ shown: -1 })
   }
 }
 

@@ -351,6 +351,7 @@ class View {
     this.all = true
     this.folded = true
     this.held = null // the present, while we stand still
+    this.kernel = new Kernel(model, () => this.draw())
     this.read()
     this.build(el)
     this.off = new AbortController()
@@ -431,6 +432,7 @@ class View {
   }
 
   end() {
+    this.kernel.forget()
     this.off.abort()
     this.sizes.disconnect()
     clearInterval(this.clock)
@@ -439,9 +441,13 @@ class View {
 
   // --- time
 
+  get trouble() {
+    const wanted = this.model.get("running") // who has a whole trace needs no kernel
+    return wanted && this.kernel.gone ? GONE : this.model.get("trouble")
+  }
 
   get running() {
-    return this.model.get("running") && !this.model.get("trouble")
+    return this.model.get("running") && !this.trouble
   }
 
   get present() {
@@ -745,12 +751,11 @@ class View {
     const { scale } = this.drawing
     const alive = this.rows.filter((lane) => living(lane, t)).length
     const ended = this.rows.length - alive
-    const trouble = this.model.get("trouble")
     const paused = this.t != null && !this.playing
     const state = this.playing ? "playing" : paused ? "paused" : this.running ? "watching" : "recorded"
     this.light.className = `light ${state}`
     const processes = `${alive} ${alive === 1 ? "process" : "processes"}, ${ended} ended`
-    this.summary.textContent = [processes, state, this.picture.source, trouble].filter(Boolean).join(" · ")
+    this.summary.textContent = [processes, state, this.picture.source, this.trouble].filter(Boolean).join(" · ")
     this.pause.textContent = this.running || this.held != null ? (paused ? "resume" : "pause") : this.playing ? "pause" : "play"
     this.hide.textContent = this.all ? "hide ended" : "show ended"
     this.fold.textContent = this.folded ? "to scale" : "fold"
@@ -765,10 +770,10 @@ class View {
 
 function render({ model, el }) {
   const view = new View(model, el)
-  model.send({ shown: 1 })
+  view.kernel.send({ shown: 1 })
   return () => {
     view.end()
-    model.send({ shown: -1 })
+    view.kernel.send({ shown: -1 })
   }
 }
 

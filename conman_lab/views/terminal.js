@@ -128,13 +128,16 @@ function render({ model, el }) {
   function tellMore() {
     if (told > model.get("heard") || !untold.length) return
     told = Math.max(Date.now(), told + 1)
-    model.send({ told: untold.splice(0), number: told })
+    kernel.send({ told: untold.splice(0), number: told })
     clearTimeout(waiting)
     waiting = setTimeout(status, PATIENCE)
   }
 
+  const over = () => model.get("face").ended || (kernel.gone && GONE)
+
   function status() {
-    const { ended, size, title: name } = model.get("face")
+    const { size, title: name } = model.get("face")
+    const ended = over()
     const busy = !ended && told > model.get("heard") && Date.now() - told >= PATIENCE
     const focused = el.classList.contains("focused")
     light.className = `light ${ended ? "ended" : busy ? "busy" : "open"}`
@@ -178,7 +181,7 @@ function render({ model, el }) {
 
   el.addEventListener("keydown", (event) => {
     event.stopPropagation()
-    if (event.isComposing || model.get("face").ended) return
+    if (event.isComposing || over()) return
     const copies = event.ctrlKey && event.key === "c" && selected()
     const pastes = event.key === "v" && event.ctrlKey || event.key === "Insert" && event.shiftKey
     if (copies || pastes) return
@@ -235,6 +238,7 @@ function render({ model, el }) {
     tellMore()
     status()
   }
+  const kernel = new Kernel(model, status)
   model.on("change:face", draw)
   model.on("change:past", drawAllPast)
   model.on("change:heard", heard)
@@ -246,6 +250,7 @@ function render({ model, el }) {
   })
   return () => {
     clearTimeout(waiting)
+    kernel.forget()
     model.off("change:face", draw)
     model.off("change:past", drawAllPast)
     model.off("change:heard", heard)

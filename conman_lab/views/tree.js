@@ -91,7 +91,7 @@ function render({ model, el }) {
       return made
     }))
     if (!drawn.length) body.replaceChildren(element("div", "nothing", "no processes"))
-    const trouble = model.get("trouble")
+    const trouble = kernel.gone ? GONE : model.get("trouble")
     const looks = model.get("running") && !trouble
     const state = paused ? "paused" : looks ? "watching" : "stopped"
     light.className = `light ${state}`
@@ -114,12 +114,14 @@ function render({ model, el }) {
     all = !all
     draw()
   }
+  const kernel = new Kernel(model, () => draw())
   model.on("change", changed)
-  model.send({ shown: 1 })
   draw(true)
+  kernel.send({ shown: 1 })
   return () => {
     model.off("change", changed)
-    model.send({ shown: -1 }) // who does not look need not be told
+    kernel.forget()
+    kernel.send({ shown: -1 }) // who does not look need not be told
   }
 }
 

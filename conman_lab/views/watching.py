@@ -27,13 +27,13 @@ class Live:
 
     def __init__(self, widget: Any, every: float) -> None:
         self.widget, self._every = widget, every
-        self._stopped, self._wanted, self._lock = Event(), Event(), Lock()
-        self._wanted.set()
-        self._on_pages = 0
+        self._stopped, self._lock = Event(), Lock()
+        self._on_pages, self._wanted = 0, True
+        self._guard = Lock()  # guards `_wanted`, and whether there is a thread
+        self._thread: Thread | None = None
         if widget is not None:
             widget.on_msg(self._hear)
-            self._thread = Thread(target=self._watch, name="live view", daemon=True)
-            self._thread.start()
+            self._begin()
 
     def look(self) -> None:
         """Look once more, now; tell the widget what has changed."""
@@ -46,7 +46,6 @@ class Live:
     def stop(self) -> None:
         """Look a last time, and leave it at that."""
         self._stopped.set()
-        self._wanted.set()
         self.look()
         if self.widget is not None:
             self.widget.running = False
@@ -64,26 +63,40 @@ class Live:
         data = bundle[0] if isinstance(bundle, tuple) else bundle
         return {**(data or {}), **self.faces()}
 
+    def _begin(self) -> None:
+        """Let somebody look, unless there is somebody, or all is over."""
+        with self._guard:
+            self._wanted = True
+            if self._thread is None and not self._stopped.is_set():
+                self._thread = Thread(target=self._watch, name="live view", daemon=True)
+                self._thread.start()
+
     def _watch(self) -> None:
-        """Be the thread: look, and let the widget tell."""
+        """Be the thread: look, and let the widget tell, while anybody wants it."""
         rest = self._every
-        while not self._stopped.wait(rest):
-            self._wanted.wait()
+        while not self._stopped.wait(rest) and not self._left_alone():
             began_at = perf_counter()
             try:
                 self.look()
             except Exception as error:  # noqa: BLE001  # a traceback would be in any cell
-                self.widget.trouble = f"{error}"
+                self.widget.trouble = str(error) or type(error).__name__
                 return
             rest = max(self._every, REST * (perf_counter() - began_at))
+
+    def _left_alone(self) -> bool:
+        """It is on no page any more; then the thread ends, for the next page a new one."""
+        with self._guard:
+            if not self._wanted:
+                self._thread = None
+            return not self._wanted
 
     def _hear(self, _: object, message: dict[str, int], __: object) -> None:
         """The page says that it shows us once more, or once less."""
         self._on_pages += message.get("shown", 0)
         if self._on_pages > 0:
-            self._wanted.set()
-        elif not self._stopped.is_set():
-            self._wanted.clear()
+            self._begin()
+        else:
+            self._wanted = False
 
 
 @cache
@@ -96,7 +109,7 @@ def widget_class(name: str, *styles: str) -> Any:
     import traitlets  # noqa: PLC0415
 
     class LabWidget(anywidget.AnyWidget):
-        _esm = (HERE / f"{name}.js").read_text()
+        _esm = page_code(name)
         _css = "\n".join((HERE / f"{style}.css").read_text() for style in styles)
         rows: Any = traitlets.List().tag(sync=True)
         picture: Any = traitlets.Dict().tag(sync=True)
@@ -107,6 +120,11 @@ def widget_class(name: str, *styles: str) -> Any:
         trouble = traitlets.Unicode().tag(sync=True)
 
     return LabWidget
+
+
+def page_code(name: str) -> str:
+    """NAME.js, and before it what all widgets know of their kernel."""
+    return "\n".join((HERE / f"{part}.js").read_text() for part in ("kernel", name))
 
 
 def frozen() -> bool:

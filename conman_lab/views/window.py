@@ -18,15 +18,13 @@ says that the kernel is busy.
 import time
 from collections.abc import Callable
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .cells import in_runs
+from .watching import HERE, page_code
 
 if TYPE_CHECKING:
     from .screen import Screen
-
-HERE = Path(__file__).parent
 PAST_EVERY = 0.5  # seconds
 
 Told = Callable[[dict[str, Any]], object]
@@ -69,7 +67,8 @@ class Window:
             for what in message.get("told", ()):
                 self._told(what)
         finally:  # or the page would wait for ever
-            self.widget.heard = float(message.get("number", 0))
+            number = float(message.get("number", 0))
+            self.widget.heard = max(self.widget.heard, number)  # of two pages, both
 
 
 def _cursor(screen: "Screen") -> list[int] | None:
@@ -86,7 +85,7 @@ def _widget() -> Any:  # anywidget's classes are made when its module is importe
     import traitlets  # noqa: PLC0415
 
     class TerminalWidget(anywidget.AnyWidget):
-        _esm = HERE / "terminal.js"
+        _esm = page_code("terminal")
         _css = HERE / "terminal.css"
         face: Any = traitlets.Dict().tag(sync=True)
         past: Any = traitlets.Dict().tag(sync=True)
