@@ -210,7 +210,7 @@ BROKEN_SHIMS = (
         import socket
         setblocking = socket.socket.setblocking
         blocking = lambda self, flag: setblocking(self, self.type & 2 == 0)
-        attach.allow_lag = lambda viewer: viewer.setblocking(True)
+        attach.Guest.allow_lag = lambda viewer: viewer.setblocking(True)
         """,
         ("viewer-sleeps",),
     ),

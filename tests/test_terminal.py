@@ -15,13 +15,14 @@ from shims import shim_log
 
 from conman_lab.errors import Deadline, InvalidArgument, WrongState
 from conman_lab.manager.manager import Manager
-from conman_lab.shim.guest import allow_lag
+from conman_lab.shim.guest import Guest
 from conman_lab.shim.viewer import KIND, Viewer
 from conman_lab.views import terminal
 from conman_lab.views.cells import in_runs
 from conman_lab.views.keys import in_bytes
 from conman_lab.views.line import KEPT, Line
 from conman_lab.views.screen import PAST, Screen
+from conman_lab.views.window import Window
 
 SHELL = ("busybox", "sh")
 
@@ -359,7 +360,8 @@ def test_of_a_flood_the_end_is_seen_and_no_viewer_is_dropped(shims):
 def test_of_a_flood_whole_lines_are_taken_and_not_more_than_can_be_drawn(tmp_path):
     """All of it waits in the socket, before anybody looks."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, KIND)
-    allow_lag(theirs)
+    theirs = Guest(fileno=theirs.detach())
+    theirs.allow_lag()
     for number in range(200):
         theirs.send(b"\2" + b"%d: and some more\n" % number * 400)
     theirs.close()
@@ -444,9 +446,9 @@ def test_a_frozen_face_has_no_widget():
     assert os.environ["CONMAN_LAB_FREEZE"] == "1"
 
 
-def test_of_two_pages_none_waits_for_what_the_kernel_has_heard(shell):
+def test_of_two_pages_none_waits_for_what_the_kernel_has_heard():
     """What both have sent at once may be heard in any order."""
-    window = shell._window
+    window = Window("web", str)
     for number in (2.0, 1.0):
         window._hear(None, {"told": [], "number": number}, None)
     assert window.widget.heard == 2.0
