@@ -2,15 +2,19 @@
 
 import os
 import signal
+from pathlib import Path
 
 import pytest
 from eventually import eventually
 from manager_home import left
 
-from conman_lab.errors import (
-    ExitLost,
-)
+from conman_lab.errors import Deadline, ExitLost, WrongState
+from conman_lab.linux import Exit
+from conman_lab.manager import facts
+from conman_lab.manager.container import TRANSITIONS, Container, Status
+from conman_lab.manager.store import Store
 from conman_lab.oci import cgroups
+from conman_lab.shim.exitfile import ExitFile
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.needs_runc]
 
@@ -88,3 +92,49 @@ def test_of_one_whose_shim_was_killed_the_exit_is_lost_and_it_says_so(manager, r
     with pytest.raises(ExitLost, match="sleeper has ended"):
         manager.wait("sleeper", 10)
     assert manager.status("sleeper").status == "UNKNOWN"
+    assert manager.stop("sleeper").status == TRANSITIONS["stop"][Status.UNKNOWN]
+
+
+def test_one_whose_shim_was_killed_before_its_start_is_not_started(manager, bundle):
+    manager.create("it", bundle("sleeper"))
+    os.kill(manager.inspect("it")["shim"], signal.SIGKILL)
+    eventually(lambda: manager.status("it").message)
+    with pytest.raises(WrongState, match="cannot start it: its shim has died: how"):
+        manager.start("it")
+    assert manager.status("it").status == "CREATED"
+
+
+def test_a_note_that_makes_no_sense_is_none(manager, running):
+    running("sleeper")
+    Path(manager.inspect("sleeper")["directory"], "started").write_text("soon")
+    assert manager.status("sleeper").started_at  # as the runtime's directory tells
+
+
+def test_what_is_told_between_two_looks_is_not_missed(runtime, monkeypatch):
+    """As its shim ends, the exit file comes: who looks for that first finds neither."""
+    store = Store(runtime.home)
+    it = Container("it", "it", process="1 1 of-another-boot", started_at=1.0)
+    store.make("it")
+
+    def shim_of(directory):
+        """The last that it does before it is gone."""
+        ExitFile(str(directory / "exit")).write(Exit(code=7))
+
+    monkeypatch.setattr(facts, "shim_of", shim_of)
+    assert facts.look(it, store, runtime).exit == Exit(code=7)
+
+
+@pytest.mark.only_on(cgroups.Mode.V1, cgroups.Mode.HYBRID)
+def test_one_that_does_not_end_is_told_of(manager, running, runtime, monkeypatch):
+    """Frozen from above, where nobody thaws; v2 would let it die."""
+    monkeypatch.setattr("conman_lab.manager.ending.PATIENCE", 0.1)
+    running("sleeper")
+    above = cgroups.tree("freezer") / runtime.cgroup_parent / "freezer.state"
+    above.write_text("FROZEN")
+    try:
+        with pytest.raises(Deadline, match=r"sleeper has not ended 0\.2 s after SIGK"):
+            manager.stop("sleeper", 0)
+    finally:
+        above.write_text("THAWED")
+    with pytest.raises(ExitLost):  # its shim was ended, to do without
+        manager.wait("sleeper", 10)

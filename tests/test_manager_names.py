@@ -1,6 +1,7 @@
 """Names and ids, wrong states, and two who want the same thing at once."""
 
 import json
+import math
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -25,8 +26,8 @@ from conman_lab.errors import (
     WrongState,
 )
 from conman_lab.linux import Exit
-from conman_lab.manager import ownership, stats
-from conman_lab.manager.container import Limits, Status
+from conman_lab.manager import ownership, recipe, stats
+from conman_lab.manager.container import Limits, Restart, Status
 from conman_lab.manager.manager import Manager
 from conman_lab.manager.ownership import RootTaken
 
@@ -93,8 +94,9 @@ def test_a_list_knows_who_has_ended_by_then(manager, running, bundle):
     for number in range(10):
         name = running("exiter", called=f"it-{number}")
         exit_file = Path(manager.inspect(name)["directory"], "exit")
-        eventually(exit_file.exists)
-        assert manager.list()[-1].status == "EXITED"
+        with manager._house.watcher._telling:  # nobody else tells it meanwhile
+            eventually(exit_file.exists)
+            assert manager.list()[-1].status == "EXITED"
 
 
 def test_wrong_states_name_the_container_and_the_way_out(manager, bundle, running):
@@ -122,6 +124,10 @@ def test_what_makes_no_sense_is_refused_before_anything_is_made(
         (BadBundle, {"source": tmp_path / "nothing"}),
         (BadBundle, {"source": bundle("hello").with_rootfs("/nowhere")}),
         (InvalidArgument, {"limits": Limits(memory=-1)}),
+        (InvalidArgument, {"limits": Limits(pids=0)}),
+        (InvalidArgument, {"limits": Limits(cpus=math.inf)}),
+        (InvalidArgument, {"limits": Limits(cpus=math.nan)}),
+        (InvalidArgument, {"restart": Restart(limit=-1)}),
         (InvalidArgument, {"limits": Limits(cpus=1e-6)}),
         (InvalidArgument, {"labels": {"a": 1}}),
         (InvalidArgument, {"terminal": True, "rows": 70_000}),
@@ -131,6 +137,34 @@ def test_what_makes_no_sense_is_refused_before_anything_is_made(
         with pytest.raises(kind):
             manager.create("it", **{"source": bundle("hello")} | wishes)
     assert left(runtime) == []
+
+
+def test_the_most_that_makes_sense_is_not_refused():
+    recipe.check_window(65_535, 65_535)
+    recipe.check({}, Limits(memory=1, pids=1, cpus=0.01), Restart(limit=0))
+
+
+@pytest.mark.parametrize("signum", [-1, 0, 65])
+def test_a_signal_that_is_none_is_refused(manager, running, signum):
+    running("sleeper")
+    with pytest.raises(InvalidArgument, match=f"a signal is 1 to 64, not {signum}"):
+        manager.kill("sleeper", signum)
+
+
+def test_where_nobody_can_listen_it_says_so_and_leaves_nothing(
+    manager, runtime, bundle, monkeypatch
+):
+    """ENOSPC of inotify_add_watch(2): all that a user may have are taken."""
+
+    def watch(*words):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(manager._house.watcher, "watch", watch)
+    with pytest.raises(OSError, match="No space left"):
+        manager.create("it", bundle("sleeper"))
+    assert (manager.list(), left(runtime)) == ([], [])
+    monkeypatch.undo()
+    manager.create("it", bundle("sleeper"))
 
 
 def test_a_command_that_is_not_there_leaves_nothing(manager, runtime, bundle):
@@ -238,6 +272,17 @@ def test_of_two_removals_one_finds_nothing(manager, running, runtime):
     with ThreadPoolExecutor(4) as threads:
         said = [*threads.map(remove, range(4))]
     assert sorted(map(str, said)) == ["None", *["not found"] * 3]
+    assert left(runtime) == []
+
+
+def test_of_many_who_prune_each_removes_what_is_left(manager, running, runtime):
+    ids = {manager.status(running("exiter", called=f"it-{n}")).id for n in range(6)}
+    for id in ids:
+        manager.wait(id, 10)
+    with ThreadPoolExecutor(4) as threads:
+        pruning = [threads.submit(manager.prune) for _ in range(4)]
+        removed = [id for it in pruning for id in it.result(30)]
+    assert sorted(removed) == sorted(ids)
     assert left(runtime) == []
 
 

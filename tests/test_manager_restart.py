@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from eventually import eventually
+from facts import ends
 from manager_home import left, managing
 
 from conman_lab.errors import WrongState
@@ -120,12 +121,41 @@ def test_who_waits_hears_that_it_was_closed(runtime, bundle):
         assert events.result(10) == []
 
 
+def test_a_callback_for_the_end_hears_nothing_of_the_manager_s(runtime, bundle, caplog):
+    heard = []
+    with managing(runtime) as manager:
+        manager.create("it", bundle("sleeper"))
+        manager.on_end("it", heard.append)
+    assert (heard, caplog.records) == ([], [])
+
+
+def test_after_a_reboot_no_runtime_is_told_to_end_anybody(runtime, bundle, monkeypatch):
+    """It would take the pids that it has noted for today's."""
+    with managing(runtime) as manager:
+        it = manager.create("it", bundle("sleeper"))
+        shim = manager.inspect("it")["shim"]
+    os.kill(shim, signal.SIGKILL)
+    assert ends(shim)
+    place = runtime.home / "containers" / it.id
+    pid, started_at, _ = (place / "shim.pid").read_text().split()
+    (place / "shim.pid").write_text(f"{pid} {started_at} of-another-boot")
+    (place / "state.json").unlink()
+
+    def call(self, *words):
+        raise AssertionError(words)
+
+    monkeypatch.setattr(Runtime, "_call", call)
+    with managing(runtime) as manager:
+        assert manager.list() == []
+    assert left(runtime) == []
+
+
 def test_a_state_that_cannot_be_read_can_be_removed(runtime, bundle):
     with managing(runtime) as manager:
         it = manager.create("it", bundle("sleeper"))
         manager.start("it")
     state = runtime.home / "containers" / it.id / "state.json"
-    for content in ("", "{}", "[]", '{"process": "1 2"}'):
+    for content in ("", "{}", "[]", '{"process": "1 2"}', '{"process": 1}'):
         state.write_text(content)
         with managing(runtime) as manager:
             (found,) = manager.list()
@@ -154,6 +184,8 @@ def test_one_that_fails_is_started_again_as_often_as_its_limit(manager, running,
     it = manager.status("exiter")
     assert (it.status, it.exit, it.restarts) == ("EXITED", Exit(code=7), 2)
     assert kinds(manager).count("restart") == 2
+    eventually(lambda: not manager._house.restarts._timers)
+    assert not manager._house.restarts.wanted(it)
 
 
 def test_on_failure_is_not_on_success(manager, running, soon):
@@ -212,7 +244,9 @@ def test_close_cancels_what_a_restart_has_led_to(tmp_path):
     runs, ours = [], restarts.Restarts(Store(tmp_path), again)
     ours.consider(Entry(failed))
     eventually(lambda: runs and len(waiting()) == 1)
+    began_at = time.monotonic()
     ours.close()
+    assert time.monotonic() - began_at < 30  # it would have waited for a minute
     assert not waiting()
 
 
@@ -229,8 +263,26 @@ def test_the_waits_double_and_a_good_run_begins_anew():
         return round(restarts.wait_of(it), 1)
 
     assert [due(n, ran=1) for n in range(4)] == [0.1, 0.2, 0.4, 0.8]
-    assert due(50, ran=1) == 60
+    assert [due(n, ran=1) for n in (10, 50, 5000)] == [60] * 3
     assert due(5, ran=11) == 0.1
+
+
+def test_an_end_that_is_lost_is_a_failure():
+    lost = Container("1", "x", restart=Restart(Policy.ON_FAILURE), started_at=1)
+    assert restarts.is_due(lost)
+
+
+def test_the_run_after_a_restart_is_heard_of_like_the_first(manager, running, soon):
+    """Its shim is another one, and nobody asks."""
+    running("sleeper", restart=Restart(Policy.ALWAYS, limit=1))
+    manager.kill("sleeper", signal.SIGKILL)
+    eventually(lambda: manager.status("sleeper").restarts == 1)
+    eventually(lambda: manager.status("sleeper").status == "RUNNING")
+    shim, it = manager.inspect("sleeper")["shim"], manager.status("sleeper")
+    manager.list()  # the end of its first shim is told by now
+    os.kill(shim, signal.SIGKILL)
+    os.kill(it.pid, signal.SIGKILL)
+    eventually(lambda: kinds(manager)[-1] == "lost")
 
 
 def test_a_restart_that_fails_keeps_no_manager_from_beginning(runtime, bundle):
