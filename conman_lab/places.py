@@ -19,8 +19,12 @@ COURSE = Path(__file__).resolve().parents[1]  # the checkout
 
 
 def root() -> Path:
-    """The one directory under which all state is: CONMAN_LAB_ROOT, or DEFAULT_ROOT."""
-    return Path(os.environ.get("CONMAN_LAB_ROOT", DEFAULT_ROOT)).absolute()
+    """The one directory under which all state is: CONMAN_LAB_ROOT, or DEFAULT_ROOT.
+
+    However it is spelled, for its cgroup is named after it: /a/../b is /b, and a link
+    what it leads to.
+    """
+    return Path(os.path.realpath(os.environ.get("CONMAN_LAB_ROOT") or DEFAULT_ROOT))
 
 
 def cgroup_parent() -> str:

@@ -272,6 +272,19 @@ def test_what_no_lab_can_be_called_is_somebody_else_s(root, capsys):
     (root / "labs" / "notes.txt").unlink()
 
 
+def test_a_root_is_the_same_however_it_is_spelled(root, tmp_path, monkeypatch, capsys):
+    """Its cgroup is named after it: else who comes by a link leaves the processes."""
+    lab = Lab("same")
+    lab.start("sh", "-c", "setsid sleep 1000 & exit 0").wait(5)
+    (orphan,) = eventually(lab.registry.processes)
+    (tmp_path / "link").symlink_to(root)
+    for other in (tmp_path / "link", f"/{root}", f"{root}/../{root.name}/"):
+        monkeypatch.setenv("CONMAN_LAB_ROOT", str(other))
+        assert places.root() == root
+    lines(capsys, "--force")
+    assert not orphan.alive
+
+
 @pytest.mark.parametrize(
     ("called", "said"),
     [
