@@ -75,6 +75,30 @@ def test_it_leaves_nothing(elsewhere):
     assert [*elsewhere.rglob("*")] == [elsewhere / "labs"]
 
 
+def test_a_root_in_which_no_lab_can_be_is_not_all_that_is_needed(elsewhere):
+    """The last line is the proof of all others: no container has run."""
+    (elsewhere / "thesis.tex").touch()
+    fact = check()["container"]
+    assert fact["level"] == "missing"
+    assert "there is thesis.tex in it: let CONMAN_LAB_ROOT be" in fact["advice"]
+
+
+def test_a_root_that_cannot_be_written_is_told_as_that(elsewhere):
+    read_only = f"mount -t tmpfs -o ro none {elsewhere}"
+    fact = check(*OTHER_MOUNTS, first=read_only)["container"]
+    assert (fact["level"], fact["advice"]) == (
+        "missing",
+        f"{elsewhere} cannot be written: let CONMAN_LAB_ROOT be somewhere else",
+    )
+
+
+def test_a_full_disk_has_run_no_container(elsewhere):
+    full = f"mount -t tmpfs -o size=4k none {elsewhere}"
+    full += f"; head -c 4096 /dev/zero >{elsewhere}/lost+found"
+    found = check(*OTHER_MOUNTS, first=full)
+    assert found["container"]["level"] == "missing"
+
+
 def test_it_names_what_is_missing(elsewhere):
     spoilt = ["sh", "-c", 'mount -t tmpfs none /dev/pts; exec "$@"', "sh", *CHECK]
     done = subprocess.run([*OTHER_MOUNTS, *spoilt], capture_output=True, text=True)

@@ -77,9 +77,14 @@ def succeeds(*command: str, as_nobody: bool = False) -> bool:
 
 def version(program: Path) -> str:
     """What it says of itself: the last word of its first line."""
-    done = subprocess.run([program, "--version"], capture_output=True, timeout=PATIENCE)
+    unknown = "a version that it does not tell"
+    command = [str(program), "--version"]
+    try:
+        done = subprocess.run(command, capture_output=True, timeout=PATIENCE)
+    except subprocess.TimeoutExpired:
+        return unknown
     first = done.stdout.decode(errors="replace").partition("\n")[0]
-    return first.rpartition(" ")[2] or "a version that it does not tell"
+    return first.rpartition(" ")[2] or unknown
 
 
 def sysctl(name: str) -> str:

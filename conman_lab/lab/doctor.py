@@ -10,7 +10,13 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 
-from conman_lab.errors import LabError, RuntimeFailed, RuntimeMissing
+from conman_lab.errors import (
+    LabError,
+    NotPossible,
+    RuntimeFailed,
+    RuntimeMissing,
+    in_words,
+)
 from conman_lab.oci import Runtime, cgroups, rootfs
 from conman_lab.oci.program import CRUN_ON_HYBRID
 
@@ -99,8 +105,10 @@ def _container() -> Fact:
             done = lab.runtime.run("hello", lab.bundle("hello"))
     except RuntimeMissing:
         return missing("none without runc", "./lab setup installs it")
-    except RuntimeFailed as error:
-        return missing(f"{error}", "the lines above may say why")
+    except NotPossible as why:
+        return missing("none", f"{why}")
+    except (RuntimeFailed, OSError) as error:
+        return missing(in_words(error), "the lines above may say why")
     if done.status != 0:
         return missing(f"hello failed, {done.stderr!r}", "the lines above may say why")
     return ok("hello has run")

@@ -142,7 +142,11 @@ def check_root() -> Path:
     if not there.is_dir():
         raise NotPossible(f"{there} is a file: let CONMAN_LAB_ROOT be a directory")
     if not os.access(there, os.R_OK | os.W_OK | os.X_OK):
-        raise NotPossible(f"a lab needs root, to write in {root}: try again with sudo")
+        raise NotPossible(
+            f"a lab needs root, to write in {root}: try again with sudo"
+            if os.geteuid()
+            else f"{there} cannot be written: let CONMAN_LAB_ROOT be somewhere else"
+        )
     names = {path.name for path in root.glob("*")} - OURS
     if names:
         raise NotPossible(
