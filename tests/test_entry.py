@@ -351,8 +351,27 @@ def test_a_replay_s_kernel_is_the_user_s_own(tmp_path):
     command = [*A_USER, sys.executable, "-c", program, tmp_path / "share"]
     env = {**os.environ, "CONMAN_LAB_MODE": "replay"}
     subprocess.run(command, env=env, check=True)
-    written = tmp_path / "share" / "kernels" / "python3" / "kernel.json"
-    assert json.loads(written.read_text()) == kernelspec.kernelspec(True)
+    assert spec_in(tmp_path / "share" / "ours") == kernelspec.kernelspec(True)
+
+
+@pytest.mark.needs_root
+def test_a_replay_leaves_an_open_jupyterlab_its_kernels(tmp_path):
+    """Both are the user's; each kernel's start reads the file again."""
+    tmp_path.chmod(0o777)
+    program = (
+        "import sys; from pathlib import Path; from conman_lab.lab import kernelspec; "
+        "print(kernelspec.install(Path(sys.argv[1])))"
+    )
+    command = [*A_USER, sys.executable, "-c", program, tmp_path / "share"]
+    opened = subprocess.run(command, capture_output=True, text=True, check=True)
+    env = {**os.environ, "CONMAN_LAB_MODE": "replay"}
+    subprocess.run(command, capture_output=True, env=env, check=True)
+    where = Path(opened.stdout.strip())
+    assert spec_in(where) == kernelspec.kernelspec(False)
+
+
+def spec_in(share):
+    return json.loads((share / "kernels" / "python3" / "kernel.json").read_text())
 
 
 @pytest.mark.needs_root

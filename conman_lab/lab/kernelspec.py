@@ -29,19 +29,25 @@ QUIET = "--Application.log_level=ERROR"  # or each kernel warns that it speaks T
 
 
 def install(share: Path = SHARE) -> Path:
-    """Write it; return the directory for JUPYTER_PATH.  NotPossible: it is another's."""
-    directory = share / "kernels" / "python3"
+    """Write it; return the directory for JUPYTER_PATH.  NotPossible: it is another's.
+
+    There are two, for a JupyterLab reads it with each kernel, and beside one that is
+    open there may be a replay.
+    """
     as_we_are = os.geteuid() == 0 or replaying()
+    path = share / ("ours" if as_we_are else "by-sudo")
+    file = path / "kernels" / "python3" / "kernel.json"
     text = json.dumps(kernelspec(as_we_are), indent=2) + "\n"
     try:
-        directory.mkdir(parents=True, exist_ok=True)
-        write_atomically(directory / "kernel.json", text.encode())
+        if not file.exists() or file.read_text() != text:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(file, text.encode())
     except PermissionError as error:  # EACCES: `sudo ./lab` has made it
         raise NotPossible(
             f"{sys.prefix} is another user's: start ./lab as that one (sudo ./lab), "
             f"or make it yours: sudo chown -R $(id -u) {sys.prefix}"
         ) from error
-    return share
+    return path
 
 
 def kernelspec(as_we_are: bool) -> dict[str, object]:
