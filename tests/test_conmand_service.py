@@ -37,11 +37,15 @@ def test_without_systemd_it_says_so(tmp_path, capsys):
     assert "is this machine run by systemd?" in capsys.readouterr().err
 
 
-def test_systemd_understands_the_units(tmp_path):
-    """Its own checker, where there is one."""
+@pytest.mark.parametrize("directory", ["bin", "my course", "100%"])
+def test_systemd_understands_the_units(tmp_path, directory):
+    """Its own checker, where there is one; it looks whether the program is there."""
     if not (checker := shutil.which("systemd-analyze")):
         pytest.skip("no systemd-analyze here")
-    for name, text in units():
+    program = tmp_path / directory / "conmand"
+    program.parent.mkdir()
+    program.touch(0o755)
+    for name, text in units(str(program.with_name("python"))):
         (tmp_path / name).write_text(text)
     files = [str(tmp_path / name) for name in UNITS]
     done = subprocess.run([checker, "verify", *files], capture_output=True, text=True)

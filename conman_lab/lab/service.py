@@ -52,12 +52,21 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def units() -> Iterator[tuple[str, str]]:
+def units(python: str = sys.executable) -> Iterator[tuple[str, str]]:
     """The name of each, and what is in it on this machine."""
-    program = Path(sys.executable).with_name("conmand")
+    program = _quoted(Path(python).with_name("conmand"))
     for name in UNITS:
         text = (resources.files("conman_lab.manager.conmand") / name).read_text()
-        yield name, text.replace("@MARK@", MARK).replace("@CONMAND@", str(program))
+        yield name, text.replace("@MARK@", MARK).replace("@CONMAND@", program)
+
+
+def _quoted(path: Path) -> str:
+    """One word to systemd, for which % begins a specifier; systemd.unit(5).
+
+    >>> _quoted(Path("/my course/100%/conmand"))
+    '"/my course/100%%/conmand"'
+    """
+    return '"' + str(path).replace("%", "%%") + '"'
 
 
 def _check_ours(path: Path) -> None:
