@@ -42,6 +42,20 @@ def test_an_unknown_benchmark_is_refused_before_anything_runs(capsys):
     assert "lauch" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("words", [["--runs=-1"], ["--idle=0"], ["--megabytes=x"]])
+def test_what_cannot_be_counted_is_refused_before_anything_runs(words, capsys):
+    with pytest.raises(SystemExit):
+        main(["bench", "launch", *words])
+    assert "is no number from" in capsys.readouterr().err
+
+
+def test_a_place_that_cannot_keep_it_is_told_before_anything_runs(tmp_path, capsys):
+    (tmp_path / "file").touch()
+    assert main(["bench", "launch", *SMALL, "--save", str(tmp_path / "file")]) == 1
+    said = capsys.readouterr()
+    assert (said.out, said.err) == ("", f"conman-lab: {tmp_path}/file: File exists\n")
+
+
 def test_all_goals_are_of_disciplines_that_there_are(monkeypatch):
     """A goal for a name that nothing measures would never be missed."""
     asked = []

@@ -205,6 +205,23 @@ def test_run_stops_at_the_first_failing_cell_with_source_and_traceback(
     assert not (tmp_path / "never").exists()
 
 
+@pytest.mark.parametrize("text", ["{", "[]", '{"a": 1}', '{"nbformat": 99}'])
+def test_a_file_that_is_no_notebook_is_told_in_a_sentence(tmp_path, capsys, text):
+    (tmp_path / "99-odd.ipynb").write_text(text)
+    assert cli.main(["run", str(tmp_path / "99-odd.ipynb")]) == 1
+    assert "conman-lab: 99-odd.ipynb is no notebook: " in capsys.readouterr().err
+
+
+def test_a_cell_without_an_id_is_told_by_its_number(tmp_path, capsys):
+    """They have ids since nbformat 4.5."""
+    cell = {"cell_type": "code", "source": "1/0", "metadata": {}, "outputs": []}
+    old = {"cells": [cell | {"execution_count": None}], "metadata": {}, "nbformat": 4}
+    path = tmp_path / "99-old.ipynb"
+    path.write_text(json.dumps(old | {"nbformat_minor": 4}))
+    assert cli.main(["run", str(path)]) == 1
+    assert "99-old.ipynb, code cell 1 of 1:\n" in capsys.readouterr().err
+
+
 def test_what_a_failed_notebook_has_started_is_cleaned_up(tmp_path):
     path = notebook(tmp_path, "fails", FAILS)
     assert cli.main(["run", str(path)]) == 1

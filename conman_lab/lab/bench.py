@@ -5,6 +5,7 @@ The rooms of it are in benches/.
 
 import argparse
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from conman_lab.views import plots
@@ -34,12 +35,12 @@ BENCHES: dict[str, Callable[[BenchLab, Sizes], list[Discipline]]] = {
     "churn": manager.churn,
     "scale": scale.disciplines,
 }
-SIZES = {  # of Sizes: what there is so many of
-    "runs": "of each benchmark; 0: as many as it thinks right",
-    "containers": "memory: that sleep at a time",
-    "churn": "churn: containers that live and go",
-    "idle": "scale: containers that one manager keeps",
-    "megabytes": "log: that a container writes",
+SIZES = {  # of Sizes: the least, and what there is so many of
+    "runs": (0, "of each benchmark; 0: as many as it thinks right"),
+    "containers": (1, "memory: that sleep at a time"),
+    "churn": (1, "churn: containers that live and go"),
+    "idle": (1, "scale: containers that one manager keeps"),
+    "megabytes": (1, "log: that a container writes"),
 }
 
 
@@ -55,16 +56,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--save", type=Path, metavar="DIR", help="keep bench.json and pictures"
     )
-    for name, many in SIZES.items():
-        usual = getattr(Sizes, name)
+    for name, (least, many) in SIZES.items():
+        usual, count = getattr(Sizes, name), partial(_count, least)
         line = f"{many} ({usual})"
         parser.add_argument(
-            f"--{name}", type=int, default=usual, metavar="N", help=line
+            f"--{name}", type=count, default=usual, metavar="N", help=line
         )
 
 
 def run(args: argparse.Namespace) -> int:
     """Measure, print the table, save what is asked for."""
+    if args.save:
+        args.save.mkdir(parents=True, exist_ok=True)  # or we hear it when all is done
     sizes = Sizes(args.runs, args.containers, args.megabytes, args.churn, args.idle)
     figures = bench(args.benches or [*BENCHES], sizes)
     print(f"\n{report.table(figures)}\n\n{report.load()}")
@@ -89,10 +92,15 @@ def bench(names: Sequence[str], sizes: Sizes) -> list[Figure]:
 
 def save(figures: Sequence[Figure], directory: Path) -> None:
     """Write bench.json and bench.png."""
-    directory.mkdir(parents=True, exist_ok=True)
     (directory / "bench.json").write_text(report.to_json(figures))
     plots.strips(report.panels(figures)).save(directory / "bench.png")
     print(f"saved: {directory / 'bench.json'}, {directory / 'bench.png'}")
+
+
+def _count(least: int, word: str) -> int:
+    if not word.isdecimal() or int(word) < least:
+        raise argparse.ArgumentTypeError(f"{word} is no number from {least} on")
+    return int(word)
 
 
 def _with_progress(discipline: Discipline) -> list[Figure]:

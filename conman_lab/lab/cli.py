@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
-from conman_lab.errors import LabError
+from conman_lab.errors import LabError, in_words
 
 ABOUT = "The course conman_lab: its notebooks, what they use, and what they leave."
 # name, module, one line
@@ -27,16 +27,19 @@ COMMANDS = (
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; its exit status.  A LabError is told in its own words."""
+    """Run one command; its exit status.  A LabError is told in its own words.
+
+    And so is what the machine refuses: a full disk, a file that is another user's.
+    """
     args = _parser(sys.argv[1:] if argv is None else argv)
     try:
         return int(args.run(args) or 0)
-    except LabError as error:
-        print(f"conman-lab: {error}", file=sys.stderr)
-        return 1
     except BrokenPipeError:  # EPIPE: `| head` has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or the last flush says it again
         return 141  # 128 + SIGPIPE
+    except (LabError, OSError) as error:
+        print(f"conman-lab: {in_words(error)}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         return 130  # 128 + SIGINT, as a shell would say it
 

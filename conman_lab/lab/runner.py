@@ -42,6 +42,11 @@ FAILURES = (
     CellTimeoutError,
     RuntimeError,
 )  # no kernel, or a dead one
+NO_NOTEBOOK = (
+    ValueError,
+    AttributeError,
+    nbformat.ValidationError,
+)  # JSON of any shape
 
 
 class NotebookFailed(LabError):
@@ -92,8 +97,12 @@ def execute_with_progress(
 
 
 def read(path: Path) -> NotebookNode:
-    """A notebook as its file has it."""
-    notebook: NotebookNode = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
+    """A notebook as its file has it; LabError if it is none."""
+    try:
+        notebook: NotebookNode = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
+    except NO_NOTEBOOK as error:
+        first = str(error).partition("\n")[0]
+        raise LabError(f"{path.name} is no notebook: {first}") from error
     return notebook
 
 
@@ -161,7 +170,8 @@ class Execution:
             said = COLOURS.sub("", said)
         number = self.code.index(cell) + 1
         source = "\n".join(f"    {line}" for line in cell.source.splitlines())
-        title = f"{self.path.name}, code cell {number} of {len(self.code)}, {cell.id}"
+        title = f"{self.path.name}, code cell {number} of {len(self.code)}"
+        title += f", {cell.id}" if "id" in cell else ""  # since nbformat 4.5
         return f"{title}:\n\n{source}\n\n{said}"
 
     def _clean_up(self) -> None:
