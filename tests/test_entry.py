@@ -171,6 +171,21 @@ def test_a_sudo_that_asks_for_a_password_is_told(checkout, programs):
 
 
 @pytest.mark.needs_root
+def test_clean_works_in_a_checkout_that_was_moved(checkout, programs, tmp_path):
+    """What is in .venv names the place where it was made; and a json.py is not ours."""
+    moved = checkout / ".venv" / "bin" / "conman-lab"
+    moved.parent.mkdir(parents=True)
+    moved.write_text("#!/where/it/was/.venv/bin/python\n")
+    moved.chmod(0o755)
+    (tmp_path / "json.py").write_text(
+        "raise SystemExit('somebody else is run as root')"
+    )
+    env = {**programs(), "CONMAN_LAB_ROOT": str(tmp_path / "root")}
+    around = ["/usr/bin/env", "-C", tmp_path]
+    assert say(checkout, "clean", env=env, around=around) == (0, "nothing to remove\n")
+
+
+@pytest.mark.needs_root
 @pytest.mark.needs_runc
 def test_the_first_time_takes_a_network_and_says_so(checkout, programs):
     env = {**programs(), "PIP_RETRIES": "0", "PIP_CONFIG_FILE": os.devnull}

@@ -48,6 +48,11 @@ def test_the_floor_needs_no_site_packages(module):
     assert f"conman_lab.{module}" in imported_by(f"conman_lab.{module}")
 
 
+@pytest.mark.parametrize("module", ["cli", "clean", "doctor"])
+def test_what_looks_and_cleans_before_set_up_needs_no_site_packages(module):
+    assert f"conman_lab.lab.{module}" in imported_by(f"conman_lab.lab.{module}")
+
+
 @pytest.mark.parametrize("module", LIGHT)
 def test_what_a_shim_needs_of_the_floor_is_light(module):
     assert imported_by(f"conman_lab.{module}") & set(NEVER_IN_A_SHIM) == set()

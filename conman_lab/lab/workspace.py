@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 from pathlib import Path
 from subprocess import TimeoutExpired
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from conman_lab.errors import LabError
 from conman_lab.manager.manager import Manager
@@ -25,11 +25,13 @@ from conman_lab.shim.launcher import Shim
 
 from . import bundles
 from .clean import clean
-from .daemon import Daemon
 from .lock import Lock
 from .predict import Prediction, predict
 from .registry import Registry, check_root
 from .started import Started, start
+
+if TYPE_CHECKING:
+    from .daemon import Daemon
 
 
 class LabClosed(LabError):
@@ -95,8 +97,10 @@ class Lab:
             self._manager = Manager(self.home, self.runtime)
         return self._manager
 
-    def conmand(self) -> Daemon:
+    def conmand(self) -> "Daemon":
         """The same in a process of its own, which a notebook can kill."""
+        from .daemon import Daemon  # noqa: PLC0415  # gRPC: clean and check do without
+
         return Daemon.begin(self)
 
     @property
