@@ -8,9 +8,10 @@ import pytest
 from eventually import eventually
 from manager_home import left
 
-from conman_lab.errors import Deadline, ExitLost, WrongState
+from conman_lab.errors import Deadline, ExitLost, RuntimeFailed, WrongState
+from conman_lab.identity import Identity
 from conman_lab.linux import Exit
-from conman_lab.manager import facts
+from conman_lab.manager import ending, facts
 from conman_lab.manager.container import TRANSITIONS, Container, Status
 from conman_lab.manager.store import Store
 from conman_lab.oci import cgroups
@@ -102,6 +103,56 @@ def test_one_whose_shim_was_killed_before_its_start_is_not_started(manager, bund
     with pytest.raises(WrongState, match="cannot start it: its shim has died: how"):
         manager.start("it")
     assert manager.status("it").status == "CREATED"
+
+
+def stop_shim_of_a_command(manager, name):
+    """It runs a command, and the shim of that hears nothing."""
+    manager.exec(name, "sleep", "1000").close()
+    (note,) = Path(manager.inspect(name)["directory"]).glob("execs/*/shim.pid")
+    Identity.read(note).signal(signal.SIGSTOP)
+
+
+def test_of_one_with_a_stopped_shim_of_a_command_the_exit_is_known(
+    manager, running, monkeypatch
+):
+    """The command's zombie, which is that shim's to reap, holds up its pid namespace."""
+    monkeypatch.setattr(ending, "PATIENCE", 30)  # not every init(1) reaps at once
+    running("sleeper")
+    stop_shim_of_a_command(manager, "sleeper")
+    entry = manager._house.register.find("sleeper")
+    ending.kill_all(manager._house, entry)
+    ending._end_without_shim(manager._house, entry)
+    assert manager.status("sleeper").exit == Exit(signal=9)
+
+
+def test_a_stopped_shim_of_a_command_goes_with_the_container(manager, bundle, runtime):
+    """In the host's pid namespace that one holds up nothing."""
+    directory = runtime.home / "bundles" / "no-pid"
+    ready = bundle("sleeper").without_namespaces("pid").save(directory)
+    manager.create("it", ready)
+    manager.start("it")
+    stop_shim_of_a_command(manager, "it")
+    manager.remove("it", force=True)
+    assert left(runtime) == []
+
+
+def test_one_whose_shim_was_killed_shows_nothing_and_says_why(manager, running):
+    running("sleeper")
+    os.kill(manager.inspect("sleeper")["shim"], signal.SIGKILL)
+    eventually(lambda: manager.status("sleeper").message)
+    with pytest.raises(WrongState, match="cannot attach to sleeper: its shim has died"):
+        manager.attach("sleeper")
+
+
+def test_a_start_that_fails_is_none(manager, bundle, runtime):
+    it = manager.create("it", bundle("sleeper"))
+    state = runtime.root / it.id / "state.json"
+    away = state.rename(runtime.home / "state.json")
+    with pytest.raises(RuntimeFailed):
+        manager.start("it")
+    away.rename(state)
+    assert "started" not in manager.inspect("it")["files"]
+    assert manager.start("it").status == "RUNNING"
 
 
 def test_a_note_that_makes_no_sense_is_none(manager, running):

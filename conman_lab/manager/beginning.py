@@ -23,10 +23,10 @@ from conman_lab.spans import spanned
 
 from . import overlay
 from .container import Container
-from .facts import identity
+from .facts import identity, shims_of
 from .house import House
 from .register import Entry
-from .removal import clear, discard, shims_of
+from .removal import clear, discard
 from .steps import passed
 
 Window = tuple[int, int]  # rows and columns of a terminal; 0: as it is

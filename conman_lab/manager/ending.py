@@ -14,7 +14,7 @@ from conman_lab.oci import cgroups
 from conman_lab.spans import spanned
 
 from .container import Status
-from .facts import first_process, shim_of
+from .facts import first_process, shim_of, shims_of
 from .house import House
 from .register import Entry
 from .steps import passed
@@ -67,9 +67,20 @@ def _ended(entry: Entry, timeout: float) -> bool:
 
 
 def _end_without_shim(house: House, entry: Entry) -> None:
-    """Its shim tells nothing, perhaps because it was stopped: do without."""
-    if shim := shim_of(house.store.directory(entry.id)):
+    """A shim does nothing, perhaps because it was stopped: do without.
+
+    First those of its commands.  Each is the parent of one that was killed, and a pid
+    namespace has not ended before all in it are reaped, pid_namespaces(7).
+    """
+    directory = house.store.directory(entry.id)
+    own = shim_of(directory)
+    commands = [shim for shim in shims_of(directory) if shim != own]
+    for shim in commands:
         shim.signal()
+    if commands and _ended(entry, PATIENCE):
+        return
+    if own:
+        own.signal()
     if not _ended(entry, PATIENCE):
         raise Deadline(
             f"{entry.container.name} has not ended {2 * PATIENCE:g} s after SIGKILL: "

@@ -99,6 +99,12 @@ def shim_of(directory: Path) -> Identity | None:
     return Identity.read(directory / "shim.pid")
 
 
+def shims_of(directory: Path) -> list[Identity]:
+    """Its own, and those of the commands in it; living or dead."""
+    notes = [directory / "shim.pid", *directory.glob("execs/*/shim.pid")]
+    return [shim for note in notes if (shim := Identity.read(note))]
+
+
 def first_process(container: Container) -> Identity:
     """As we wrote it down when it was created."""
     return Identity.parse(container.process)

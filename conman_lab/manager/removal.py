@@ -8,7 +8,6 @@ as long as it is there, the next manager will find what is left.
 
 import shutil
 from contextlib import suppress
-from pathlib import Path
 
 from conman_lab.errors import LabError
 from conman_lab.identity import Identity, boot_id
@@ -18,6 +17,7 @@ from conman_lab.spans import spanned
 from . import overlay
 from .container import ALIVE
 from .ending import end
+from .facts import shims_of
 from .house import House
 from .register import Entry
 from .steps import passed
@@ -67,12 +67,6 @@ def clear(house: House, id: str, shims: list[Identity]) -> None:
         shim.wait(PATIENCE)
     cgroups.end(house.group(id))
     passed("remove: cgroup gone")
-
-
-def shims_of(directory: Path) -> list[Identity]:
-    """Its own, and those of the commands in it; living or dead."""
-    notes = [directory / "shim.pid", *directory.glob("execs/*/shim.pid")]
-    return [shim for note in notes if (shim := Identity.read(note))]
 
 
 def _let_runtime_forget(runtime: Runtime, id: str, rebooted: bool) -> None:
