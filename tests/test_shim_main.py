@@ -187,6 +187,13 @@ def test_nothing_is_said_when_nothing_was_wrong(shims):
     }
 
 
+def test_what_it_writes_is_for_us_alone(shims):
+    container, _ = shims.run("hello")
+    names = ("ctl", "exit", "log", "shim.log", "shim.pid")
+    modes = [(container.directory / name).stat().st_mode & 0o777 for name in names]
+    assert modes == [0o600] * len(names)
+
+
 def test_an_idle_shim_sleeps(shims):
     """Also with a container that has closed both its outputs: no one calls, for ever."""
     container = shims.start("hello", "sh", "-c", "exec >&- 2>&-; exec sleep 60")

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 from conman_lab.errors import LaunchFailed
@@ -41,7 +42,8 @@ def launch(
     An exec'd command does not wait, it runs at once.
     LaunchFailed in the runtime's words, or that the shim has died.
     """
-    with open(options.file("shim.log"), "ab") as shim_log, ExitStack() as undo:
+    log, private = options.file("shim.log"), partial(os.open, mode=0o600)
+    with open(log, "ab", opener=private) as shim_log, ExitStack() as undo:
         ours, theirs = os.pipe()
         undo.callback(os.close, ours)
         try:
