@@ -56,6 +56,8 @@ def test_a_root_file_system_alone_is_enough(manager, bundle, readonly):
     )
     manager.start("it")
     assert manager.wait("it", 10).ok is (readonly is False)
+    layer = "overlay" in manager.inspect("it")["files"]
+    assert layer is (readonly is False)
     assert not (rootfs / "new").exists()
 
 
@@ -224,6 +226,22 @@ def test_on_end_calls_back_with_the_exit(manager, running):
     ends = []
     manager.on_end("exiter", ends.append)
     eventually(lambda: ends == [Exit(code=7)])
+
+
+def test_who_hears_of_an_end_finds_it_among_what_has_happened(manager, bundle):
+    manager.create("exiter", bundle("exiter"))
+    seen = []
+    manager.on_end("exiter", lambda _: seen.extend(manager.happened()))
+    manager.start("exiter")
+    eventually(lambda: seen)
+    assert [event.kind for event in seen] == ["create", "start", "exit"]
+
+
+def test_a_stream_of_events_is_of_those_to_come(manager, bundle):
+    manager.create("before", bundle("hello"))
+    events = manager.events()
+    manager.create("after", bundle("hello"))
+    assert next(events).name == "after"
 
 
 def test_it_holds_nothing_open_for_what_is_removed(manager, running):

@@ -306,9 +306,42 @@ def test_a_record_that_is_being_written_is_read_when_it_is_whole(tmp_path):
     log.write_bytes(line("a") + line("b")[:30])
     with LogReader(log) as reader, log.open("ab") as file:
         assert [*map(str, reader.records())] == ["a"]
-        file.write(line("b")[30:] + b"no record\n")
+        strange = line("x").replace(b"stdout", b"stdwhat")
+        file.write(line("b")[30:] + b"no record\n" + strange)
         file.flush()
         assert [*map(str, reader.records())] == ["b"]
+
+
+def test_what_is_written_is_followed_as_it_comes(tmp_path):
+    log = tmp_path / "log"
+    log.write_bytes(line("a"))
+    records = follow(tmp_path, Future(), since=0.0, tail=0)
+    with ThreadPoolExecutor(1) as threads:
+        reading = threads.submit(next, records)
+        with pytest.raises(TimeoutError):
+            reading.result(0.1)
+        with log.open("ab") as file:
+            file.write(line("b"))
+        assert str(reading.result(5)) == "b"
+    records.close()
+
+
+def test_between_two_files_the_former_is_read_on(tmp_path):
+    """Its shim has moved it, and has not begun the next."""
+    log = tmp_path / "log"
+    log.write_bytes(line("a") + line("b")[:30])
+    with LogReader(log) as reader:
+        assert [*map(str, reader.records())] == ["a"]
+        log.rename(tmp_path / "log.1")
+        assert not reader.was_rotated()
+        reader.reopen()
+        with (tmp_path / "log.1").open("ab") as file:
+            file.write(line("b")[30:] + line("c")[:30])
+        assert [*map(str, reader.records())] == ["b"]
+        log.write_bytes(line("d"))
+        assert reader.was_rotated()
+        reader.reopen()  # what was not ended there is no beginning here
+        assert [*map(str, reader.records())] == ["d"]
 
 
 def test_rotations_are_followed_and_former_files_let_go(tmp_path):

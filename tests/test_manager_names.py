@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -25,6 +26,7 @@ from conman_lab.errors import (
     RuntimeMissing,
     WrongState,
 )
+from conman_lab.identity import Identity
 from conman_lab.linux import Exit
 from conman_lab.manager import ownership, recipe, stats
 from conman_lab.manager.container import Limits, Restart, Status
@@ -77,6 +79,18 @@ def test_it_is_found_by_name_id_and_the_beginning_of_one(manager, bundle):
     for nobody in ("", "it", "zz"):
         with pytest.raises(NotFound):
             manager.status(nobody)
+
+
+def test_of_one_that_is_alone_the_beginning_is_needed_and_an_id_is_no_name(
+    manager, bundle
+):
+    it = manager.create("it", bundle("hello"))
+    for nobody in ("", it.id[1:]):
+        with pytest.raises(NotFound):
+            manager.status(nobody)
+    other = manager.create(it.id, bundle("hello"))
+    assert manager.status(it.id).id == it.id
+    assert manager.status(other.id).id == other.id
 
 
 def test_list_is_by_age_and_filtered(manager, bundle, running):
@@ -221,6 +235,17 @@ def test_a_dead_managers_child_holds_the_root_for_a_moment_and_that_is_waited_fo
             taking.result(0.2)
         killed.stdin.close()  # and cat ends
         ownership.give_back(taking.result(5))
+
+
+def test_who_has_a_root_is_written_down_whole_and_for_us_alone(tmp_path):
+    file = tmp_path / "manager.lock"
+    owned = ownership.take(tmp_path)
+    assert file.stat().st_mode & 0o777 == 0o600
+    ownership.give_back(owned)
+    file.write_text(f"{file.read_text()} and more")
+    owned = ownership.take(tmp_path)
+    assert Identity.read(file) == Identity.of(os.getpid())
+    ownership.give_back(owned)
 
 
 def test_a_root_can_be_had_on_a_full_disk(tmp_path):

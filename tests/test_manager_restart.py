@@ -21,7 +21,7 @@ from manager_home import left, managing
 from conman_lab.errors import WrongState
 from conman_lab.linux import Exit
 from conman_lab.manager import restarts
-from conman_lab.manager.container import Container, Policy, Restart
+from conman_lab.manager.container import Container, Limits, Policy, Restart
 from conman_lab.manager.register import Entry
 from conman_lab.manager.store import Store
 from conman_lab.oci.runtime import Runtime
@@ -38,7 +38,8 @@ def shim_ends(manager, name):
 
 def test_it_finds_everyone_in_their_states(runtime, bundle):
     with managing(runtime) as manager:
-        manager.create("new", bundle("sleeper"), labels={"a": "b"})
+        wishes = {"limits": Limits(pids=50), "restart": Restart(Policy.ON_FAILURE, 3)}
+        manager.create("new", bundle("sleeper"), labels={"a": "b"}, **wishes)
         for name in ("runs", "ended", "paused", "lost"):
             manager.create(name, bundle("sleeper"), readonly=False)
             manager.start(name)
@@ -88,6 +89,7 @@ def test_exits_of_those_that_end_while_it_is_down_are_kept(runtime, bundle):
         ]
         told = [event for event in manager._house.events._kept if event.kind == "exit"]
         assert len(told) == 10
+        assert {it.at for it in told} == {it.finished_at for it in manager.list()}
 
 
 def test_no_runtime_is_called_to_restore(runtime, bundle, monkeypatch):
@@ -119,6 +121,18 @@ def test_who_waits_hears_that_it_was_closed(runtime, bundle):
         with pytest.raises(WrongState, match="closed"):
             waiting.result(10)
         assert events.result(10) == []
+
+
+def test_the_state_of_another_version_is_read(runtime, bundle):
+    """It may know more than we do, and what has a default it may not have known."""
+    with managing(runtime) as manager:
+        it = manager.create("it", bundle("sleeper"))
+    state = runtime.home / "containers" / it.id / "state.json"
+    known = json.loads(state.read_text()) | {"colour": "red"}
+    del known["restarts"], known["stdin_once"]
+    state.write_text(json.dumps(known))
+    with managing(runtime) as manager:
+        assert manager.status("it") == it
 
 
 def test_a_callback_for_the_end_hears_nothing_of_the_manager_s(runtime, bundle, caplog):
@@ -251,8 +265,8 @@ def test_close_cancels_what_a_restart_has_led_to(tmp_path):
 
 
 def test_the_waits_double_and_a_good_run_begins_anew():
-    def due(restarts_by_now, ran):
-        now = time.time()
+    def due(restarts_by_now, ran, ago=0):
+        now = time.time() - ago
         it = Container(
             "1",
             "x",
@@ -265,6 +279,14 @@ def test_the_waits_double_and_a_good_run_begins_anew():
     assert [due(n, ran=1) for n in range(4)] == [0.1, 0.2, 0.4, 0.8]
     assert [due(n, ran=1) for n in (10, 50, 5000)] == [60] * 3
     assert due(5, ran=11) == 0.1
+    assert due(5, ran=1, ago=100) == 0  # nobody was there when it was time
+
+
+def test_one_that_was_never_started_is_not_started_again(manager, bundle):
+    manager.create("it", bundle("sleeper"), restart=ALWAYS)
+    manager.kill("it", signal.SIGKILL)
+    assert manager.wait("it", 10) == Exit(signal=9)
+    assert not manager._house.restarts.wanted(manager.status("it"))
 
 
 def test_an_end_that_is_lost_is_a_failure():
@@ -279,6 +301,7 @@ def test_the_run_after_a_restart_is_heard_of_like_the_first(manager, running, so
     eventually(lambda: manager.status("sleeper").restarts == 1)
     eventually(lambda: manager.status("sleeper").status == "RUNNING")
     shim, it = manager.inspect("sleeper")["shim"], manager.status("sleeper")
+    eventually(lambda: not manager._house.restarts._timers)  # nor does that thread look
     manager.list()  # the end of its first shim is told by now
     os.kill(shim, signal.SIGKILL)
     os.kill(it.pid, signal.SIGKILL)
