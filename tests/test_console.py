@@ -167,6 +167,13 @@ def test_its_first_size_is_as_wanted(shims):
     assert out(container) == b"33 101\r\n"
 
 
+def test_if_nobody_wants_another_its_first_size_is_the_bundle_s(shims, bundle):
+    ready = bundle("shell").with_args("stty", "size")
+    ready.config["process"]["consoleSize"] = {"height": 20, "width": 70}
+    container, _ = shims.run("shell", ready=shims.saved(ready))
+    assert out(container) == b"20 70\r\n"
+
+
 WATCHED = "trap 'stty size' WINCH; echo ready; while :; do sleep 60 & wait; done"
 
 
@@ -456,6 +463,10 @@ def test_a_master_is_taken_from_whoever_connects(loop, tmp_path):
     os.close(master)
     assert loop.run_until(console.has_come, 5)
     assert not (tmp_path / "console").exists()
+    held = [
+        os.path.realpath(f"/proc/self/fd/{fd}") for fd in os.listdir("/proc/self/fd")
+    ]
+    assert str(tmp_path) not in held
     assert os.get_terminal_size(slave) == (22, 11)
     console.let_speak(loop, output)
     output.listen(lambda stream, chunk: seen.append((stream, chunk)))

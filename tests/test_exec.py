@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from eventually import eventually
 from facts import ends
+from manager_home import descriptors
 from shims import err, out, shim_log, stat_of
 
 from conman_lab.errors import BadBundle, BadName, LaunchFailed, NameTaken
@@ -267,5 +268,7 @@ def test_a_viewer_without_a_socket_to_go_to(tmp_path):
         Viewer.connect(tmp_path)
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as gone:
         gone.bind(str(tmp_path / "attach"))
+    before = descriptors()
     with pytest.raises(ConnectionRefusedError):
         Viewer.connect(tmp_path)
+    assert descriptors() == before

@@ -4,6 +4,7 @@ import errno
 import os
 import pickle
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -332,6 +333,32 @@ def test_what_is_written_is_there_and_for_us_alone(tmp_path):
         assert path.read_bytes() == content
     assert path.stat().st_mode & 0o777 == 0o600
     assert os.listdir(tmp_path) == ["fact"]
+
+
+DURABLE = """
+from conman_lab.files import write_atomically
+write_atomically(sys.argv[1], b"content", durable=sys.argv[2] == "True")
+"""
+SYNCED = re.compile(
+    r"^(write|fsync|rename)\(.*/(room|fact)(?:\.unfinished)?[>\"]", re.MULTILINE
+)
+
+
+@pytest.mark.parametrize("durable", [True, False])
+def test_a_durable_fact_is_on_the_disk_before_its_name_and_then_the_name(
+    tmp_path, durable
+):
+    """As the kernel sees it, strace(1): no test can look at a disk after a power cut."""
+    if not shutil.which("strace"):
+        pytest.skip("there is no strace: ./lab test installs it")
+    (tmp_path / "room").mkdir()
+    calls = ["strace", "-y", "-e", "trace=write,fsync,rename", "-o", tmp_path / "calls"]
+    told(DURABLE, str(tmp_path / "room" / "fact"), str(durable), before=calls)
+    seen = [" ".join(it) for it in SYNCED.findall((tmp_path / "calls").read_text())]
+    if durable:
+        assert seen == ["write fact", "fsync fact", "rename fact", "fsync room"]
+    else:
+        assert seen == ["write fact", "rename fact"]
 
 
 LIMITED = """

@@ -12,13 +12,14 @@ from pathlib import Path
 
 import pytest
 from apart import said_by
+from eventually import eventually
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from manager_home import descriptors
 from tmpfs import small_disk
 
 from conman_lab.shim.appender import Appender
-from conman_lab.shim.logs import LONGEST, LogFile, full_lines, read_log
+from conman_lab.shim.logs import LONGEST, Clock, LogFile, full_lines, read_log
 from conman_lab.shim.loop import Loop
 from conman_lab.shim.output import CHUNK, MOST, Output, Words
 from conman_lab.stream import Stream
@@ -212,6 +213,23 @@ def test_a_time_is_now_and_goes_forward(path):
     assert timedelta(0) <= datetime.now(UTC) - last < timedelta(seconds=10)
 
 
+def test_another_second_is_another_time():
+    """Its text is made once a second."""
+    clock = Clock()
+    first = clock.now()
+    later = eventually(lambda: (now := clock.now())[:19] != first[:19] and now)
+    between = [datetime.fromisoformat(time.decode()) for time in (first, later)]
+    assert timedelta(0) < between[1] - between[0] < timedelta(seconds=5)
+
+
+def test_a_line_that_may_be_kept_back_is_one_record(path):
+    log = LogFile(str(path))
+    log.write(OUT, b"x" * LONGEST)
+    log.write(OUT, b"\n")
+    log.close()
+    assert [tag for *_, tag, _ in records(path)] == [b"F"]
+
+
 def test_a_line_is_one_record_in_however_many_reads_it_comes(path):
     log = LogFile(str(path))
     for piece in (b"he", b"ll", b"o\nwo", b"rld\n"):
@@ -395,6 +413,23 @@ def test_a_disk_that_stays_full_is_told_at_the_end(tmp_path, complaints):
     assert lost == (100 - lines) * 1046  # 45 bytes of a head, and a newline
 
 
+@pytest.mark.needs_root
+def test_the_same_trouble_is_told_again_when_it_has_been_over(tmp_path, complaints):
+    with small_disk(tmp_path / "disk", 64 * 1024) as disk:
+        log = LogFile(str(disk / "log"), complain=complaints.append)
+        for _ in range(2):
+            ballast = disk / "ballast"
+            ballast.write_bytes(bytes(32 * 1024))
+            for _ in range(100):
+                log.write(OUT, b"x" * 1000 + b"\n")
+            ballast.unlink()
+            os.truncate(disk / "log", 0)
+            log.write(OUT, b"over\n")
+        log.close()
+    told = [words.split(" the log")[0].split(";")[0] for words in complaints]
+    assert told == ["cannot write", "the log goes on"] * 2
+
+
 def test_a_removed_directory_is_made_again(tmp_path, complaints):
     path = tmp_path / "a" / "b" / "log"
     log = LogFile(str(path), complain=complaints.append)
@@ -404,6 +439,7 @@ def test_a_removed_directory_is_made_again(tmp_path, complaints):
     log.write(OUT, b"and here\n")
     log.close()
     assert read_log(path)[OUT] == b"here\nand here\n"
+    assert path.parent.stat().st_mode & 0o777 == 0o700
     assert complaints == ["somebody has removed the log: another one is begun"]
 
 

@@ -2,9 +2,11 @@
 
 import os
 import re
+import resource
 import shutil
 import signal
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from facts import ends, reads
@@ -55,6 +57,42 @@ def test_a_shim_may_end_between_two_looks_of_who_waits_for_it(tmp_path):
     """It writes the exit file and is gone; a busy machine makes that a long moment."""
     shim = Identity.of(os.posix_spawn("/bin/sleep", ["sleep", "60"], {}))
     assert wait_for_end(tmp_path, Ending(shim.pid, shim.started_at, shim.boot), 5)
+
+
+def test_who_waits_hears_of_a_shim_that_dies_without_a_word(tmp_path):
+    """And does not ask again and again: it sleeps, whether for that or in vain."""
+    pid = os.posix_spawn("/bin/sleep", ["sleep", "60"], {})
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_nvcsw
+    assert not wait_for_end(tmp_path, Identity.of(pid), 0.2)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_nvcsw - before < 50
+    with ThreadPoolExecutor(1) as threads:
+        waiting = threads.submit(wait_for_end, tmp_path, Identity.of(pid), 30)
+        with pytest.raises(TimeoutError):
+            waiting.result(0.2)
+        os.kill(pid, signal.SIGKILL)
+        assert waiting.result(10)
+    os.waitpid(pid, 0)
+
+
+def test_a_shim_that_does_not_end_is_ended(shims):
+    container = shims.create("hello")
+    shim = container.shim
+    shim.signal(signal.SIGSTOP)
+    container.wait_for_shim(timeout=0.05)
+    assert shim.wait(5)
+
+
+def test_who_deletes_waits_for_its_shim(shims):
+    container = shims.create("hello")
+    shim = container.shim
+    shim.signal(signal.SIGSTOP)
+    with ThreadPoolExecutor(1) as threads:
+        deleting = threads.submit(container.delete)
+        with pytest.raises(TimeoutError):
+            deleting.result(1)
+        shim.signal(signal.SIGCONT)
+        deleting.result(10)
+    assert not shim.alive
 
 
 LAST_CALLS = re.compile(r"^(write|fdatasync|rename)\(.*/(log|exit)[>\"]")

@@ -13,6 +13,7 @@ import socket
 from contextlib import ExitStack, suppress
 
 import pytest
+from apart import said_by
 from eventually import eventually
 from shims import delete, err, opened, out, shim_log
 from stops import Stop
@@ -21,6 +22,7 @@ from tmpfs import small_disk
 from conman_lab.errors import LaunchFailed
 from conman_lab.files import wait_for_file
 from conman_lab.linux import Exit
+from conman_lab.shim.diary import LONGEST
 from conman_lab.shim.exitfile import ExitFile, read_exit_file
 
 INSIDE = "/tmp/stop"
@@ -175,6 +177,21 @@ def test_an_exit_file_is_told_though_its_directory_has_gone(tmp_path):
     shutil.rmtree(directory)
     exit_file.write(Exit(signal=9))
     assert read_exit_file(directory / "exit") == Exit(signal=9)
+    assert directory.stat().st_mode & 0o777 == 0o700
+
+
+TALKS = """
+from conman_lab.shim import diary
+diary.keep(sys.argv[1])
+for number in range(4000):
+    diary.tell("x" * 100)
+    diary.tell_error(ValueError("y" * 100))
+"""
+
+
+def test_a_shim_that_complains_in_a_circle_fills_no_disk(tmp_path):
+    said_by(TALKS, tmp_path / "shim.log")
+    assert LONGEST <= (tmp_path / "shim.log").stat().st_size < LONGEST + 1000
 
 
 # --- no descriptors

@@ -222,6 +222,20 @@ def test_what_was_typed_to_a_container_that_did_not_read_is_not_lost(shims, atta
     assert out(container) == text
 
 
+def test_who_has_typed_to_a_shim_that_dies_sees_the_end(shims, attach):
+    """What it had not read resets the connection, unix(7)."""
+    container = shims.start("cat", stdin=True)
+    viewer = attach(container)
+    viewer.send(b"hello\n")
+    until(viewer, b"hello\n")
+    shim = container.shim
+    shim.signal(signal.SIGSTOP)
+    viewer.send(b"is anybody there?\n")
+    shim.signal(signal.SIGKILL)
+    assert shim.wait(5)
+    assert viewer.read(5) is None
+
+
 def test_a_container_that_closes_its_stdin_lives_on(shims, attach):
     script = "exec <&-; echo closed; while :; do echo tick; sleep 0.1; done"
     container = shims.start("cat", "sh", "-c", script, stdin=True)
@@ -378,6 +392,7 @@ def test_what_is_typed_to_a_terminal_that_has_not_come_waits_for_it(loop, pipe):
     stdin, done = Stdin(loop), []
     assert not stdin.write(b"early", partial(done.append, "early"))
     stdin.begin(os.dup(theirs))
+    assert not os.get_blocking(theirs)
     assert drained(loop, mine) == b"early"
     assert done == ["early"]
 
