@@ -39,7 +39,7 @@ async def serve(options: Options, journal: Journal) -> None:
         where = options.listen if fd is None else "the socket that was handed to us"
         threads = Threads()
         streaming = Streaming(options.streaming_addr, threads, journal)
-        desk = Desk(manager, threads, Ends(manager), streaming)
+        desk = Desk(manager, threads, Ends(manager, threads), streaming)
         journal.say(
             "ready",
             pid=os.getpid(),

@@ -6,24 +6,23 @@ callback, however many wait: one who has gone leaves nothing with the manager.
 
 import asyncio
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from typing import TypeVar
 
 from conman_lab.errors import Deadline
 from conman_lab.linux import Exit
 from conman_lab.manager.manager import Manager
 
-T = TypeVar("T")
+from .threads import Kind, Threads
+
 How = asyncio.Future[Exit | None]
 
 
 class Ends:
     """The ends of containers, as futures of the loop that we are used in."""
 
-    def __init__(self, manager: Manager) -> None:
-        self._manager = manager
+    def __init__(self, manager: Manager, threads: Threads) -> None:
+        self._manager, self._threads = manager, threads
         self._awaited: dict[str, How] = {}
 
     def of(self, id: str) -> How:
@@ -52,10 +51,11 @@ class Ends:
 
     async def wait(self, ref: str, patience: float | None) -> Exit:
         """How it ended.  Deadline, ExitLost, NotFound."""
-        container = await _asked(partial(self._manager.status, ref))
+        look = partial(self._manager.status, ref)
+        container = await self._threads.run(Kind.LOOK, look)
         ends_at = None if patience is None else time.monotonic() + patience
         with suppress(Deadline):
-            return await _asked(partial(self._manager.wait, container.id, 0))
+            return self._manager.wait(container.id, 0)  # which looks at no file
         left = None if ends_at is None else ends_at - time.monotonic()
         try:
             how = await asyncio.wait_for(asyncio.shield(self.of(container.id)), left)
@@ -63,9 +63,5 @@ class Ends:
             words = f"{container.name} did not end in {patience:g} s"
             raise Deadline(words) from None
         if how is None:  # it says what is lost
-            return await _asked(partial(self._manager.wait, container.id, 0))
+            return self._manager.wait(container.id, 0)
         return how
-
-
-async def _asked(question: Callable[[], T]) -> T:
-    return await asyncio.to_thread(question)

@@ -101,7 +101,8 @@ class Connection:
         """Send what h2 has to say.  The daemon always reads: this does not block long."""
         with self.lock:
             try:
-                self._socket.sendall(self.h2.data_to_send())
+                if data := self.h2.data_to_send():
+                    self._socket.sendall(data)
             except OSError as error:  # EPIPE
                 self.gone = error.strerror or str(error)
 
