@@ -1,5 +1,6 @@
 """Commands beside the first one, viewers, and logs that are read and followed."""
 
+import asyncio
 import os
 import resource
 import signal
@@ -7,6 +8,7 @@ import tempfile
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -23,8 +25,10 @@ from conman_lab.errors import (
     WrongState,
 )
 from conman_lab.linux import Exit
+from conman_lab.manager.conmand.opened import Opened
 from conman_lab.manager.following import follow
 from conman_lab.manager.logs import LogReader, read
+from conman_lab.manager.outcome import Outcome
 from conman_lab.stream import Stream
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.needs_runc]
@@ -146,6 +150,41 @@ def test_all_that_a_command_writes_is_there_however_busy_we_are(manager, running
             over.set()
     assert (done.status, len(done.stdout)) == (0, 16 * 1024 * 1024)
     eventually(lambda: execs(manager, "sleeper") == [])
+
+
+def test_who_waits_no_longer_for_an_end_leaves_nothing_with_it(manager, running):
+    """Its shim has died, and it goes on, for months perhaps: only its viewers leave."""
+    running("sleeper")
+    end = manager._house.register.find("sleeper").end
+
+    async def look_and_leave():
+        opened = Opened(manager.attach("sleeper"))
+        if shim := manager.inspect("sleeper")["shim"]:
+            os.kill(shim, signal.SIGKILL)
+        assert [piece async for piece in opened.output()] == []
+        how = asyncio.ensure_future(opened.how_it_ended())
+        await asyncio.sleep(0)
+        assert len(end._waiting) == 1
+        how.cancel()
+        with suppress(asyncio.CancelledError):
+            await how
+        opened.hang_up()
+
+    asyncio.run(look_and_leave())
+    assert len(end._waiting) == 0
+    manager.remove("sleeper", force=True)
+    assert end.done()
+
+
+def test_an_outcome_is_told_once_to_all_who_still_wait():
+    outcome, heard = Outcome(), []
+    for number in range(3):
+        take_back = outcome.tell(partial(heard.append, number))
+    take_back()
+    outcome.set_result(Exit(code=7))
+    assert heard == [0, 1]
+    outcome.tell(partial(heard.append, "late"))()
+    assert heard == [0, 1, "late"]
 
 
 @contextmanager

@@ -19,7 +19,7 @@ logs.py        a log read back; following.py, as it grows; stats.py, what it use
 talking.py     attach and exec; sessions.py, a viewer; commands.py, those that run
 client.py      all of it in another process; remote.py, its sessions
 house.py       what all verbs share: the files, the runtime, and everyone in memory
-register.py    everyone in memory, found by id or name
+register.py    everyone in memory, found by id or name; outcome.py, how each ends
 watcher.py     hears of every end, and never asks
 events.py      what has happened, in order
 ownership.py   one manager has a root

@@ -6,13 +6,12 @@ keep the log.
 """
 
 import shutil
-from concurrent.futures import Future, InvalidStateError
+from concurrent.futures import InvalidStateError
 from contextlib import suppress
 from pathlib import Path
 
-from conman_lab.linux import Exit
-
 from .facts import exit_of, shim_of
+from .outcome import Outcome
 from .store import set_aside
 from .watcher import Watcher
 
@@ -25,7 +24,7 @@ class Command:
     def __init__(self, directory: Path, unread: bool) -> None:
         self.directory = directory
         self.unread = unread  # somebody will come for its log
-        self.end: Future[Exit | None] = Future()
+        self.end = Outcome()
 
     @property
     def key(self) -> str:

@@ -6,14 +6,13 @@ the watcher hears that something has ended; so a list needs no look at all.
 
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, InvalidStateError
+from concurrent.futures import InvalidStateError
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from conman_lab.errors import NotFound
-from conman_lab.linux import Exit
 from conman_lab.names import make_private
 from conman_lab.oci import Runtime, cgroups
 from conman_lab.shim.warm import Zygote
@@ -23,6 +22,7 @@ from .answers import Event
 from .commands import Commands
 from .container import ALIVE, Container, Policy, Status
 from .events import Events
+from .outcome import Outcome
 from .register import Entry, Register
 from .restarts import Restarts
 from .store import Store
@@ -83,7 +83,7 @@ class House:
     def renew(self, entry: Entry, container: Container) -> None:
         """Another run of it begins."""
         with entry.looking:
-            entry.container, entry.end, entry.over = container, Future(), False
+            entry.container, entry.end, entry.over = container, Outcome(), False
         self.listen(entry)
         self.refresh(entry)
 
@@ -121,9 +121,7 @@ class House:
         else:
             self.commands.look(id)
 
-    def _ended(
-        self, entry: Entry, container: Container, end: "Future[Exit | None]"
-    ) -> None:
+    def _ended(self, entry: Entry, container: Container, end: Outcome) -> None:
         """A restored one has ended before we were there: then it is told as of then."""
         at = container.finished_at or time.time()
         how = {"how": str(container.exit)} if container.exit else {}

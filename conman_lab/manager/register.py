@@ -4,13 +4,12 @@ An `Entry` is the one place for a container's lock and for what was last seen of
 One manager has a root, so a name that is free here is free.
 """
 
-from concurrent.futures import Future
 from threading import Lock
 
 from conman_lab.errors import NameTaken, NotFound, WrongState
-from conman_lab.linux import Exit
 
 from .container import Container
+from .outcome import Outcome
 
 
 class Entry:
@@ -21,7 +20,7 @@ class Entry:
         self.lock = Lock()  # held by whoever changes the container, perhaps for long
         self.looking = Lock()  # held by whoever changes this entry, never for long
         self.over = False  # this run has ended, and nothing new will be seen
-        self.end: Future[Exit | None] = Future()  # the same; None: nobody knows how
+        self.end = Outcome()  # the same, and how
 
     @property
     def id(self) -> str:

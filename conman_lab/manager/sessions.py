@@ -9,6 +9,8 @@ from conman_lab.linux import Exit
 from conman_lab.shim.viewer import Viewer
 from conman_lab.stream import Stream
 
+from .outcome import Outcome
+
 LOGGED = "its log has all of it"
 
 
@@ -33,7 +35,7 @@ class ViewerSession:
         id: str,
         name: str,
         viewer: Viewer,
-        end: "Future[Exit | None]",
+        end: Outcome,
         way_out: str = LOGGED,  # for who has not seen all
     ) -> None:
         self.id, self._name, self._viewer, self._end = id, name, viewer, end
@@ -69,9 +71,12 @@ class ViewerSession:
         """How the container, or the command, has ended.  Deadline, ExitLost."""
         return awaited(self._end, self._name, timeout)
 
-    def on_end(self, callback: Callable[[], object]) -> None:
-        """Call back once when `wait` would not wait any more, from any thread."""
-        self._end.add_done_callback(lambda _: callback())
+    def on_end(self, callback: Callable[[], object]) -> Callable[[], object]:
+        """Call back once when `wait` would not wait any more, from any thread.
+
+        Returns how to take that back.
+        """
+        return self._end.tell(callback)
 
     def close(self) -> None:
         """Look no more; what was looked at goes on."""

@@ -40,15 +40,18 @@ class Opened:
                 yield piece
 
     async def how_it_ended(self) -> Exit:
-        """It may go on for long with its output closed: that costs us no thread."""
+        """It may go on for long without its shim: that costs us no thread."""
         loop, over = asyncio.get_running_loop(), asyncio.Event()
 
         def tell() -> None:
             with suppress(RuntimeError):  # the loop has been closed
                 loop.call_soon_threadsafe(over.set)
 
-        self._session.on_end(tell)
-        await over.wait()
+        take_back = self._session.on_end(tell)
+        try:
+            await over.wait()
+        finally:
+            take_back()
         return self._session.wait(0)
 
     async def type(self, data: bytes) -> None:
