@@ -31,9 +31,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     And so is what the machine refuses: a full disk, a file that is another user's.
     """
-    args = _parser(sys.argv[1:] if argv is None else argv)
     try:
-        return int(args.run(args) or 0)
+        return _run(sys.argv[1:] if argv is None else argv)
     except BrokenPipeError:  # EPIPE: `| head` has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or the last flush says it again
         return 141  # 128 + SIGPIPE
@@ -42,6 +41,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         return 130  # 128 + SIGINT, as a shell would say it
+
+
+def _run(words: Sequence[str]) -> int:
+    """Say all of it now: of an EPIPE at the interpreter's end nobody is told in time."""
+    try:
+        args = _parser(words)
+        return int(args.run(args) or 0)
+    finally:
+        print(end="", flush=True)
 
 
 def _parser(argv: Sequence[str]) -> argparse.Namespace:

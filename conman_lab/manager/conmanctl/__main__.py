@@ -33,13 +33,8 @@ class Parser(argparse.ArgumentParser):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; its exit status."""
-    words = [*(sys.argv[1:] if argv is None else argv)]
     try:
-        if words[:1] == [OFFER]:
-            return _offer(words[1:])
-        args = parsed(words)
-        module, _, name = args.where.partition(":")
-        return int(getattr(import_module(f".{module}", __package__), name)(args) or 0)
+        return _run(sys.argv[1:] if argv is None else argv)
     except BrokenPipeError:  # EPIPE: `| head` has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or the last flush says it again
         return BROKEN_PIPE
@@ -48,6 +43,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         return INTERRUPTED
+
+
+def _run(words: Sequence[str]) -> int:
+    """Say all of it now: of an EPIPE at the interpreter's end nobody is told in time."""
+    try:
+        if words[:1] == [OFFER]:
+            return _offer(words[1:])
+        args = parsed(words)
+        module, _, name = args.where.partition(":")
+        return int(getattr(import_module(f".{module}", __package__), name)(args) or 0)
+    finally:
+        print(end="", flush=True)
 
 
 def parsed(words: Sequence[str]) -> argparse.Namespace:
