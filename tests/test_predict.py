@@ -6,6 +6,7 @@ import pytest
 
 from conman_lab.lab.predict import OPEN, RIGHT, WRONG, predict
 from conman_lab.observe import Trace
+from conman_lab.observe.polling import Poller
 
 NAIVE = Path(__file__).parent / "traces" / "naive-run.json"
 
@@ -64,5 +65,11 @@ def test_a_trace_answers():
     assert trace.adopter_of("echo") == "init"
     assert trace.adopter_of("runc … start") == "nobody"
     assert str(trace.find("echo").exit) == "exit code 0"
-    with pytest.raises(LookupError, match="nothing in this trace was called 'sleep'"):
+    with pytest.raises(LookupError, match=r"was called 'sleep'$"):
         trace.find("sleep")
+
+
+def test_a_polled_trace_that_does_not_answer_says_why():
+    polled = Trace(source=Poller("the process connector does not answer").source)
+    with pytest.raises(LookupError, match=r"'sleep': polling .*; \./lab check tells"):
+        polled.find("sleep")

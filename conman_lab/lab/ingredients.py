@@ -100,7 +100,10 @@ def overlay() -> Fact:
 
 def process_connector() -> Fact:
     """The kernel's news of every fork, exec and exit, without which we have to poll."""
-    polled = "trees are drawn by polling, and miss what lives for a few ms"
+    polled = (
+        "trees are drawn by polling, and miss what lives for a few ms, and whom that "
+        "has started: a cell of notebook 07 fails"
+    )
     table = Path("/proc/net/connector")  # in the host's network namespace alone
     if not table.exists() or "cn_proc" not in table.read_text():
         return warning(
