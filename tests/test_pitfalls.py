@@ -4,6 +4,7 @@ import inspect
 import os
 import pickle
 import re
+from dataclasses import replace
 from pathlib import Path
 from threading import active_count
 
@@ -16,7 +17,7 @@ from conman_lab.errors import LaunchFailed
 from conman_lab.lab.registry import Registry
 from conman_lab.naive import Naive
 from conman_lab.names import make_private
-from conman_lab.pitfalls import broken_pipe, lost_exit
+from conman_lab.pitfalls import broken_pipe, lost_exit, stolen_exit
 from conman_lab.pitfalls.manager import Manager
 from conman_lab.pitfalls.scene import draw
 from conman_lab.pitfalls.stage import Stage
@@ -86,6 +87,15 @@ def test_it_bites_on_naive_alone_and_leaves_nothing(check, launcher, launch):
     assert first.evidence.tree
     if not first.kept:
         assert SEEN_ON_NAIVE[check.name] in first.broken.seen
+
+
+def test_a_slow_machine_is_not_called_broken(runtime, tmp_path):
+    """Sixteen creates of a second each were more than a manager's ten seconds."""
+    slow = tmp_path / "runc"
+    slow.write_text(f'#!/bin/sh\nsleep 1; exec {runtime.program} "$@"\n')
+    slow.chmod(0o755)
+    verdict = stolen_exit.CHECK.run(Shim(replace(runtime, program=slow)))
+    assert verdict.kept, str(verdict)
 
 
 def test_each_has_a_name_and_a_promise_of_its_own():
