@@ -19,6 +19,7 @@ from pathlib import Path
 from threading import Thread
 
 from conman_lab.errors import Deadline, InvalidArgument, LabError
+from conman_lab.manager.answers import Record
 from conman_lab.manager.client import Client
 
 from .keyboard import size
@@ -82,13 +83,10 @@ def attach(args: Namespace) -> int:
         with client.attach(id, stdin=args.stdin) as session:
             talk = Talk(session, args, has_terminal, partial(kill, client, id))
             talk.is_back = True
-            if args.logs:
-                talk.shows = False  # but we show the log, to which all that goes, too
-                log = Thread(target=show_log, args=(client, id), daemon=True)
-                log.start()
+            if args.logs:  # to which all goes that it writes from now on, too
+                records = client.logs(id, follow=True)
+                talk.log = Thread(target=show, args=[records], daemon=True)
             status = talk.status()
-            if args.logs and not talk.detached:
-                log.join()
         return told(talk, id, status)
 
 
@@ -125,9 +123,9 @@ def check(args: Namespace, verb: str) -> None:
         )
 
 
-def show_log(client: Client, container: str) -> None:
+def show(records: Iterator[Record]) -> None:
     """Everything it has written, and will, to its end."""
-    for record in client.logs(container, follow=True):
+    for record in records:
         end = b"\n" if record.full else b""
         write_all(FDS[record.stream], record.text + end)
 

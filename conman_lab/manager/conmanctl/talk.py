@@ -48,7 +48,7 @@ class Talk:
         self._over = False
         self._trouble: Exception | None = None
         self._left: int | None = None  # with this status, and before the end
-        self.shows = True  # or somebody else does
+        self.log: Thread | None = None  # shows it instead, and what was before
         self.is_back = False  # on the screen is what was not drawn for us
 
     @property
@@ -63,6 +63,8 @@ class Talk:
             news, told = stack.enter_context(signals(*wanted))
             if self._keys:
                 stack.enter_context(raw(STDIN))
+            if self.log:  # now, or our terminal would change what is shown
+                self.log.start()
             for work in (self._show, self._type):
                 Thread(target=work, args=(os.dup(told),), daemon=True).start()
             stack.callback(self._todo.put, None)
@@ -103,8 +105,10 @@ class Talk:
         with os.fdopen(told, "wb", 0) as say:
             try:
                 for stream, piece in self._session:
-                    if self.shows:
+                    if self.log is None:
                         write_all(FDS[stream], piece)
+                if self.log:
+                    self.log.join()
             except (OSError, LabError) as error:  # EPIPE; conmand has gone
                 self._trouble = error
             with suppress(OSError):  # EPIPE: nobody listens any more
