@@ -13,6 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Self
 
+from conman_lab.errors import InvalidArgument
 from conman_lab.shim.logs import STREAMS
 
 from .answers import Record
@@ -32,6 +33,12 @@ def parsed(line: bytes) -> Record | None:
         return Record(moment, STREAMS[stream], tag == b"F", text)
     except (ValueError, KeyError):
         return None
+
+
+def check_tail(tail: int | None) -> None:
+    """InvalidArgument."""
+    if tail is not None and tail < 0:
+        raise InvalidArgument(f"the last 0 records or more, not {tail}")
 
 
 def read(log: Path, since: float = 0.0, tail: int | None = None) -> Iterator[Record]:

@@ -8,7 +8,6 @@ from functools import cache, lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from conman_lab.errors import InvalidArgument
 from conman_lab.linux import Exit
 from conman_lab.oci import Runtime
 from conman_lab.record import fields
@@ -18,7 +17,8 @@ from .answers import Event, Record, Stats, Version
 from .container import Container, Status
 from .following import follow as followed
 from .house import House
-from .logs import read
+from .logs import check_tail, read
+from .register import Entry
 from .sessions import awaited
 from .vocabulary import Facts, List
 
@@ -89,8 +89,7 @@ class Looking:
         follow: bool = False,
     ) -> Iterator[Record]:
         """What it has written, the last `tail` records; `follow`: and will, to its end."""
-        if tail is not None and tail < 0:
-            raise InvalidArgument(f"the last 0 records or more, not {tail}")
+        check_tail(tail)
         entry = self._house.register.find(ref)
         directory = self._house.store.directory(entry.id)
         if follow:
@@ -114,15 +113,18 @@ class Looking:
         """Call back with each event, from any thread; returns how to end that."""
         return self._house.events.on_event(callback)
 
+    def known(self, ref: str) -> Entry:
+        """What is in memory of it, looked at just now; good until it begins again."""
+        entry = self._house.register.find(ref)
+        self._house.refresh(entry)
+        return entry
+
     def on_end(self, ref: str, callback: Callable[[Exit | None], object]) -> None:
         """Call back once when it has ended, from any thread; None: nobody knows how.
 
         Not at all if the manager is closed before.
         """
-        end = self._house.register.find(ref).end
-        end.add_done_callback(
-            lambda done: None if done.cancelled() else callback(done.result())
-        )
+        self._house.register.find(ref).on_end(callback)
 
 
 @cache

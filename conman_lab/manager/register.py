@@ -4,9 +4,11 @@ An `Entry` is the one place for a container's lock and for what was last seen of
 One manager has a root, so a name that is free here is free.
 """
 
+from collections.abc import Callable
 from threading import Lock
 
 from conman_lab.errors import NameTaken, NotFound, WrongState
+from conman_lab.linux import Exit
 
 from .container import Container
 from .outcome import Outcome
@@ -26,6 +28,15 @@ class Entry:
     def id(self) -> str:
         """The container's."""
         return self.container.id
+
+    def on_end(self, callback: Callable[[Exit | None], object]) -> None:
+        """Call back once when this run has ended, from any thread; None: nobody knows how.
+
+        Not at all if the manager is closed before.
+        """
+        self.end.add_done_callback(
+            lambda done: None if done.cancelled() else callback(done.result())
+        )
 
 
 class Register:

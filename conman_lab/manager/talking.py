@@ -12,7 +12,7 @@ from conman_lab.errors import Deadline, InvalidArgument, LaunchFailed, WrongStat
 from conman_lab.oci import Completed
 from conman_lab.shim.exec import prepare
 from conman_lab.shim.launch import launch, launch_watched
-from conman_lab.shim.logs import read_log
+from conman_lab.shim.logs import written_in
 from conman_lab.shim.protocol import Options
 from conman_lab.shim.viewer import Viewer
 from conman_lab.spans import span
@@ -104,8 +104,9 @@ class Talking:
         process = identity(pid)
         it = self._house.commands.keep(Path(options.directory), unread=True)
         try:
-            how = awaited(it.end, command[0], timeout)
-            written = read_log(it.directory / "log", MOST)
+            with (it.directory / "log").open("rb") as log:  # its container may go first
+                how = awaited(it.end, command[0], timeout)
+                written = written_in(log, MOST)
         except Deadline as error:
             process.signal()
             raise Deadline(f"{error}, and so it was ended") from None

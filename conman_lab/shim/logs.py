@@ -14,7 +14,7 @@ fast as a loop over its lines.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from conman_lab.files import AnyPath
 from conman_lab.stream import Stream
@@ -97,13 +97,18 @@ class Clock:
 
 def read_log(path: AnyPath, most: int | None = None) -> dict[Stream, bytes]:
     """What was written to each stream, exact to the byte; or the first `most` bytes."""
-    written = {stream: bytearray() for stream in Stream}
     with open(path, "rb") as file:
-        for record in file:
-            if not record.endswith(b"\n"):
-                break  # it is being written, or its shim was killed
-            _, stream, tag, text = record.split(b" ", 3)
-            ours = written[STREAMS[stream]]
-            if most is None or len(ours) < most:
-                ours += text if tag == b"F" else text[:-1]
+        return written_in(file, most)
+
+
+def written_in(file: Iterable[bytes], most: int | None = None) -> dict[Stream, bytes]:
+    """The same, of a log that is open: its records."""
+    written = {stream: bytearray() for stream in Stream}
+    for record in file:
+        if not record.endswith(b"\n"):
+            break  # it is being written, or its shim was killed
+        _, stream, tag, text = record.split(b" ", 3)
+        ours = written[STREAMS[stream]]
+        if most is None or len(ours) < most:
+            ours += text if tag == b"F" else text[:-1]
     return {stream: bytes(text[:most]) for stream, text in written.items()}

@@ -11,7 +11,9 @@ from conman_lab.errors import LabError
 from conman_lab.linux import Exit
 from conman_lab.manager.answers import Event, Record
 from conman_lab.manager.following import follow
+from conman_lab.manager.logs import check_tail
 from conman_lab.manager.manager import Manager
+from conman_lab.manager.register import Entry
 
 from .waits import How
 
@@ -19,16 +21,21 @@ BEHIND = 10_000  # events
 
 
 class Following:
-    """A log that is followed until its container ends, or its reader has."""
+    """A log that is followed until its container ends, or its reader has.
 
-    def __init__(
-        self, end: How, log_path: str, since: float | None, tail: int | None
-    ) -> None:
+    It is open by now; for that, it is made in a thread.  InvalidArgument, NotFound.
+    """
+
+    def __init__(self, entry: Entry, since: float | None, tail: int | None) -> None:
+        check_tail(tail)
         self._over: Future[Exit | None] = Future()
+        directory = Path(entry.container.log_path).parent
+        self._records = follow(directory, self._over, since or 0.0, tail)
+
+    def until(self, end: How) -> None:
+        """In the loop: this is its container's end."""
         self._ends = asyncio.ensure_future(asyncio.shield(end))
         self._ends.add_done_callback(lambda _: self._end())
-        directory = Path(log_path).parent
-        self._records = follow(directory, self._over, since or 0.0, tail)
 
     def __iter__(self) -> Iterator[Record]:
         """Theirs alone who iterate: who stops in the middle closes its files, too."""

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from conman_lab.manager.answers import Event, Record
+from conman_lab.manager.register import Entry
 from conman_lab.manager.wire import parts
 from conman_lab.manager.wire.schema import METHODS
 
@@ -31,17 +32,23 @@ async def wait(desk: Desk, request: Any, out: Any) -> None:
 async def logs(desk: Desk, request: Any, out: Any) -> None:
     """What a container has written, and if that is wanted, will."""
     wanted = parts.given(request, "since", "tail")
+    if request.follow:
+        known = partial(desk.manager.known, request.container_id)
+        entry = await desk.threads.run(Kind.LOOK, known)
+        await _follow(desk, entry, out, **wanted)
+        return
     look = partial(desk.manager.logs, request.container_id, **wanted)
     messages = _log_messages(await desk.threads.run(Kind.LOOK, look))
     await out.send_initial_metadata()  # there is such a container
-    if request.follow:
-        known = partial(desk.manager.status, request.container_id)
-        container = await desk.threads.run(Kind.LOOK, known)
-        growing = Following(desk.ends.of(container.id), container.log_path, **wanted)
-        await _send_all(growing, _log_messages, out)
-        return
     while message := await desk.threads.run(Kind.LOOK, lambda: next(messages, None)):
         await out.send_message(message)
+
+
+async def _follow(desk: Desk, entry: Entry, out: Any, **wanted: Any) -> None:
+    growing = await desk.threads.run(Kind.LOOK, partial(Following, entry, **wanted))
+    growing.until(desk.ends.of(entry))
+    await out.send_initial_metadata()  # from here on nothing is missed
+    await _send_all(growing, _log_messages, out)
 
 
 async def events(desk: Desk, request: Any, out: Any) -> None:

@@ -5,13 +5,14 @@ callback, however many wait: one who has gone leaves nothing with the manager.
 """
 
 import asyncio
-import time
 from contextlib import suppress
 from functools import partial
 
 from conman_lab.errors import Deadline
 from conman_lab.linux import Exit
 from conman_lab.manager.manager import Manager
+from conman_lab.manager.register import Entry
+from conman_lab.manager.sessions import awaited
 
 from .threads import Kind, Threads
 
@@ -19,14 +20,18 @@ How = asyncio.Future[Exit | None]
 
 
 class Ends:
-    """The ends of containers, as futures of the loop that we are used in."""
+    """The ends of containers, as futures of the loop that we are used in.
+
+    Each may be removed as it ends: whoever has found it needs not find it again.
+    """
 
     def __init__(self, manager: Manager, threads: Threads) -> None:
         self._manager, self._threads = manager, threads
         self._awaited: dict[str, How] = {}
 
-    def of(self, id: str) -> How:
-        """How this run of it ends; None: nobody knows.  To be shielded.  NotFound."""
+    def of(self, entry: Entry) -> How:
+        """How this run of it ends; None: nobody knows.  To be shielded."""
+        id = entry.id
         if id in self._awaited:
             return self._awaited[id]
         loop = asyncio.get_running_loop()
@@ -42,26 +47,17 @@ class Ends:
                 loop.call_soon_threadsafe(tell, how)
 
         self._awaited[id] = end
-        try:
-            self._manager.on_end(id, tell_from_a_thread)
-        except BaseException:
-            del self._awaited[id]
-            raise
+        entry.on_end(tell_from_a_thread)
         return end
 
     async def wait(self, ref: str, patience: float | None) -> Exit:
         """How it ended.  Deadline, ExitLost, NotFound."""
-        look = partial(self._manager.status, ref)
-        container = await self._threads.run(Kind.LOOK, look)
-        ends_at = None if patience is None else time.monotonic() + patience
-        with suppress(Deadline):
-            return self._manager.wait(container.id, 0)  # which looks at no file
-        left = None if ends_at is None else ends_at - time.monotonic()
-        try:
-            how = await asyncio.wait_for(asyncio.shield(self.of(container.id)), left)
-        except TimeoutError:
-            words = f"{container.name} did not end in {patience:g} s"
-            raise Deadline(words) from None
-        if how is None:  # it says what is lost
-            return self._manager.wait(container.id, 0)
-        return how
+        look = partial(self._manager.known, ref)
+        entry = await self._threads.run(Kind.LOOK, look)
+        name, end = entry.container.name, entry.end
+        if not end.done():
+            try:
+                await asyncio.wait_for(asyncio.shield(self.of(entry)), patience)
+            except TimeoutError:
+                raise Deadline(f"{name} did not end in {patience:g} s") from None
+        return awaited(end, name, 0)
