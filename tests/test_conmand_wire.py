@@ -57,6 +57,7 @@ FULL = Container(
     limits=Limits(memory=1 << 33, pids=7, cpus=0.5),
     restart=Restart(Policy.ON_FAILURE, 3),
     created_at=1.25,
+    auto_remove=True,
     terminal=True,
     stdin=True,
     stdin_once=False,

@@ -120,6 +120,48 @@ def test_rm_leaves_nothing_and_its_status_is_the_container_s(run, daemon):
     assert daemon.client.list() == []
 
 
+def test_rm_is_the_daemon_s_when_we_have_left(run, at, daemon):
+    session = run("--rm")
+    session.send(DETACH)
+    session.expect_exact("detached, and it goes on")
+    assert left(session) == 0
+    again = at("container", "attach", "-i", "--logs", "it")
+    again.send("echo back; exit 7\r")
+    again.expect_exact("back\r\n")
+    assert left(again) == 7
+    eventually(lambda: daemon.client.list() == [])
+
+
+@pytest.mark.parametrize("survivor", ["daemon", "nobody"])
+def test_rm_holds_if_we_are_killed(run, daemon, survivor):
+    session = run("--rm")
+    session.kill(signal.SIGKILL)
+    it = daemon.client.status("it")
+    if survivor == "nobody":
+        daemon.kill()
+    os.kill(it.pid, signal.SIGKILL)
+    if survivor == "nobody":
+        daemon.start()
+    events = daemon.client.events(since=0)
+    kinds = iter(event.kind for event in events)
+    assert "exit" in kinds  # as far as that
+    assert next(kinds) == "remove"
+    assert daemon.client.list() == []
+
+
+@pytest.mark.parametrize("verbs", [["run", "-d"], ["create"]])
+def test_rm_needs_nobody_who_waits(daemon, bundle, verbs):
+    where = ("-I", rootfs(bundle), "it", "--", "sh", "-c", "exit 4")
+    daemon.says("container", *verbs, "--rm", *where)
+    if "create" in verbs:
+        assert daemon.client.status("it").status is Status.CREATED
+        daemon.says("container", "start", "it")
+    events = daemon.client.events(since=0)
+    kinds = [next(events).kind for _ in range(4)]
+    assert kinds == ["create", "start", "exit", "remove"]
+    assert daemon.client.list() == []
+
+
 def test_keys_to_leave_with_can_be_others(run, daemon):
     session = run("--detach-keys", "ctrl-a,d")
     session.send(DETACH)  # to the shell these are the last command, and nothing
@@ -326,10 +368,10 @@ def test_detached_it_is_told_who_it_is(daemon, bundle):
     ("flags", "command", "words"),
     [
         (("-it",), ("sh",), "-it needs a terminal to type at, and ours is none"),
-        (("-d", "--rm"), ("sh",), "--rm needs somebody who waits for the end"),
         ((), (), "which command?"),
         ((), ("no-such-program",), "no-such-program"),
         (("--rm",), ("no-such-program",), "no-such-program"),
+        (("-d", "--rm"), ("no-such-program",), "no-such-program"),
     ],
 )
 def test_what_cannot_be_is_told_and_leaves_nothing(

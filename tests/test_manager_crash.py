@@ -28,7 +28,7 @@ from conman_lab.manager import steps
 from conman_lab.manager.container import Policy, Restart
 from conman_lab.manager.manager import Manager
 from conman_lab.oci import Runtime
-home, group, bundle, step = sys.argv[2:]
+home, group, bundle, step, verb = sys.argv[2:]
 runtime = replace(Runtime.find(home=Path(home)), cgroup_parent=group)
 manager = Manager(home, runtime)
 
@@ -38,13 +38,16 @@ def prepare(*names):
         manager.start(name)
         next(manager.logs(name, follow=True))  # its trap is set
 
-verb = step.split(":")[0]
-prepare("bystander", *(["it"] if verb not in ("create", "start", "restart") else []))
+made = ("create", "start", "restart", "auto remove")  # by themselves
+prepare("bystander", *([] if verb in made else ["it"]))
 if verb == "start":
     manager.create("it", bundle, readonly=False)
 if verb == "restart":
     wish = Restart(Policy.ALWAYS)
     manager.create("it", bundle, readonly=False, restart=wish)
+    manager.start("it")
+if verb == "auto remove":
+    manager.create("it", bundle, readonly=False, auto_remove=True)
     manager.start("it")
 steps.fatal = step
 if verb == "create":
@@ -59,16 +62,17 @@ elif verb == "exec":
     manager.exec("it", "sleep", "1000")
 elif verb == "remove":
     manager.remove("it", force=True)
-elif verb == "restart":
+elif verb in ("restart", "auto remove"):
     manager.kill("it", 9)
     next(event for event in manager.events() if event.kind == "never")
 """
 
 
-def killed_at(step, runtime, bundle):
-    """Run a manager until that step is its last."""
+def killed_at(step, runtime, bundle, verb=""):
+    """Run a manager until that step is its last; a `verb` may have those of another."""
     arguments = [places.COURSE, runtime.home, runtime.cgroup_parent, bundle.directory]
-    command = [sys.executable, "-c", VICTIM, *map(str, arguments), step]
+    words = [*map(str, arguments), step, verb or step.split(":")[0]]
+    command = [sys.executable, "-c", VICTIM, *words]
     done = subprocess.run(command, capture_output=True, text=True, timeout=30)
     assert done.returncode == -signal.SIGKILL, done.stderr
 
@@ -79,6 +83,15 @@ def test_whatever_step_was_the_last_the_next_manager_goes_on(step, runtime, bund
     with managing(runtime) as manager:
         assert manager.status("bystander").status == "RUNNING"
         AFTER[step.split(":")[0]](manager, step, bundle("sleeper"))
+        manager.remove("bystander", force=True)
+        assert left(runtime) == []
+
+
+@pytest.mark.parametrize("step", [it for it in STEPS if it.startswith("remove:")])
+def test_a_removal_that_nobody_asks_for_is_finished_likewise(step, runtime, bundle):
+    killed_at(step, runtime, bundle("sleeper"), "auto remove")
+    with managing(runtime) as manager:
+        swept(manager, step, bundle("sleeper"))
         manager.remove("bystander", force=True)
         assert left(runtime) == []
 
@@ -160,6 +173,16 @@ def restarted(manager, step, bundle):
     manager.remove("it")
 
 
+def swept(manager, step, bundle):
+    """It has gone; if it was still a container, its end was told before."""
+    still = step.startswith("auto remove:") or step == "remove: ended"
+    expected = ["exit", "remove"] if still else []
+    eventually(lambda: [event.kind for event in manager.happened()] == expected)
+    assert found(manager) is None
+    manager.create("it", bundle)
+    manager.remove("it")
+
+
 AFTER = {
     "create": created,
     "start": started,
@@ -168,6 +191,7 @@ AFTER = {
     "exec": executed,
     "remove": removed,
     "restart": restarted,
+    "auto remove": swept,
 }
 
 

@@ -28,7 +28,7 @@ class Event:
     """Something that has happened to a container, `at` seconds since 1970.
 
     `kind` is one of create, start, exit, lost, restart, restart failed, stop, kill, pause,
-    resume, exec, remove.
+    resume, exec, remove, remove failed.
     """
 
     at: float

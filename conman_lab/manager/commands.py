@@ -58,6 +58,11 @@ class Commands:
             else:
                 discard(directory)
 
+    def hear(self, container: Path) -> None:
+        """How those in it have ended, before their directories go with it."""
+        for directory in container.glob("execs/*"):
+            self.look(f"{container.name}/{directory.name}")
+
     def look(self, key: str) -> None:
         """Something of it has ended: the command, or its shim after it."""
         if (command := self._running.get(key)) is None:

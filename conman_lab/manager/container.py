@@ -102,6 +102,7 @@ class Container:
     labels: Mapping[str, str] = field(default_factory=dict)
     limits: Limits = field(default_factory=Limits)
     restart: Restart = field(default_factory=Restart)
+    auto_remove: bool = False  # when it has ended; docker's word for `run --rm`
     terminal: bool = False
     stdin: bool = False  # what viewers type reaches it
     stdin_once: bool = True  # and ends with the first who typed

@@ -6,7 +6,7 @@ the watcher hears that something has ended; so a list needs no look at all.
 
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import InvalidStateError
+from concurrent.futures import InvalidStateError, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
@@ -28,17 +28,27 @@ from .restarts import Restarts
 from .store import Store
 from .watcher import Watcher
 
+REMOVALS = 4  # at a time: each is a runtime's run
+
+After = Callable[["House", Entry], object]
+
 
 class House:
-    """The containers below `root`, all of one runtime."""
+    """The containers below `root`, all of one runtime.
+
+    When one has ended it begins `again`, or is `swept`, if that was wished; neither in
+    the thread that hears of it, which has others to hear of.
+    """
 
     def __init__(
-        self, root: Path, runtime: Runtime, again: Callable[["House", Entry], object]
+        self, root: Path, runtime: Runtime, again: After, swept: After
     ) -> None:
         self.root, self.runtime = root, runtime
         self.store = Store(make_private(root / "containers"))
         self.register, self.events = Register(), Events()
         self.restarts = Restarts(self.store, partial(again, self))
+        self._sweep = partial(swept, self)
+        self._removals = ThreadPoolExecutor(REMOVALS, "removal")
         self.watcher = Watcher(self.store.root, self._heard)
         self.commands = Commands(self.watcher)
         self.zygote = Zygote()
@@ -107,6 +117,7 @@ class House:
     def close(self) -> None:
         """Let go of all that is ours in memory; containers go on."""
         self.restarts.close()
+        self._removals.shutdown(cancel_futures=True)
         entries = self.register.close()
         self.watcher.close()
         self.events.close()
@@ -130,3 +141,6 @@ class House:
         with suppress(InvalidStateError):  # we have let go of it
             end.set_result(container.exit)
         self.restarts.consider(entry)
+        if container.auto_remove:
+            with suppress(RuntimeError):  # we have let go: the next manager will
+                self._removals.submit(self._sweep, entry)

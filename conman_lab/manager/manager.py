@@ -29,7 +29,7 @@ from .house import House
 from .looking import Looking
 from .register import Entry
 from .removal import remove
-from .restoring import restore, revive
+from .restoring import restore, revive, sweep
 from .steps import passed
 from .talking import Talking
 from .vocabulary import Names, Source
@@ -46,7 +46,8 @@ class Manager(Looking, Talking):
         with ExitStack() as undo:
             self._owned = ownership.take(self.root)
             undo.callback(ownership.give_back, self._owned)
-            self._house = House(self.root, runtime or _runtime(self.root), revive)
+            runtime = runtime or _runtime(self.root)
+            self._house = House(self.root, runtime, revive, sweep)
             undo.callback(self._house.close)
             restore(self._house)
             undo.pop_all()
@@ -61,6 +62,7 @@ class Manager(Looking, Talking):
         labels: Mapping[str, str] = {},
         limits: Limits = UNLIMITED,
         restart: Restart = NEVER,
+        auto_remove: bool = False,
         terminal: bool = False,
         stdin: bool = False,
         stdin_once: bool = True,
@@ -68,7 +70,7 @@ class Manager(Looking, Talking):
         columns: int = 0,
     ) -> Container:
         """Make a container of a bundle, or of a directory with a root file system."""
-        recipe.check(labels, limits, restart)
+        recipe.check(labels, limits, restart, auto_remove)
         recipe.check_window(rows, columns)
         bundle = recipe.found(source)
         bundle = recipe.prepared(
@@ -85,6 +87,7 @@ class Manager(Looking, Talking):
             labels=dict(labels),
             limits=limits,
             restart=restart,
+            auto_remove=auto_remove,
             stdin=stdin,
             stdin_once=stdin_once,
         )
@@ -140,7 +143,8 @@ class Manager(Looking, Talking):
         entry = self._house.register.find(ref)
         if force and not entry.over:  # somebody may hold it, and wait for its end
             kill_all(self._house, entry)
-        with self._house.holding(entry.id):
+        goes_anyway = (NotFound,) if entry.container.auto_remove else ()
+        with suppress(*goes_anyway), self._house.holding(entry.id):
             container = entry.container
             if container.status is Status.RUNNING and not force:
                 raise WrongState(

@@ -10,7 +10,7 @@ from conman_lab.errors import BadBundle, InvalidArgument
 from conman_lab.oci import Bundle
 from conman_lab.shim.ctl import LARGEST
 
-from .container import Container, Limits, Restart
+from .container import Container, Limits, Policy, Restart
 from .store import new_id
 from .vocabulary import Source
 
@@ -66,7 +66,9 @@ def container(name: str, bundle: Bundle, **wishes: Any) -> Container:
     )
 
 
-def check(labels: Mapping[str, str], limits: Limits, restart: Restart) -> None:
+def check(
+    labels: Mapping[str, str], limits: Limits, restart: Restart, auto_remove: bool
+) -> None:
     """InvalidArgument for what JSON, a cgroup or a clock could not make sense of."""
     for word in (*labels, *labels.values()):
         if not isinstance(word, str):
@@ -79,6 +81,11 @@ def check(labels: Mapping[str, str], limits: Limits, restart: Restart) -> None:
     if restart.limit < 0:
         raise InvalidArgument(
             f"a container is restarted 0 times or more, not {restart.limit}"
+        )
+    if auto_remove and restart.policy is not Policy.NO:
+        raise InvalidArgument(
+            f"a container that has ended is started again ({restart.policy}) or "
+            "removed: take one of restart and auto_remove"
         )
 
 

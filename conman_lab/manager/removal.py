@@ -16,7 +16,7 @@ from conman_lab.spans import spanned
 
 from . import overlay
 from .container import ALIVE
-from .ending import end
+from .ending import end, kill_all
 from .facts import shims_of
 from .house import House
 from .register import Entry
@@ -33,11 +33,27 @@ def remove(house: House, entry: Entry) -> None:
             house.note_stop(entry)
         end(house, entry, timeout=0)
     passed("remove: ended")
+    if entry.container.auto_remove:
+        let_finish(house, entry)
+        passed("auto remove: all is seen")
     house.store.disown(entry.id)
     passed("remove: disowned")
     house.register.remove(entry)
     discard(house, entry.id)
     house.tell("remove", entry.container)
+
+
+def let_finish(house: House, entry: Entry) -> None:
+    """Who looks at it, or at a command in it, sees it to the end: nobody is in a hurry.
+
+    When its shims have ended, all that they had for their viewers is sent.  Commands
+    outlive a first process that is in the host's pid namespace, but not its container.
+    """
+    kill_all(house, entry)
+    directory = house.store.directory(entry.id)
+    for shim in shims_of(directory):
+        shim.wait(PATIENCE)
+    house.commands.hear(directory)
 
 
 def discard(house: House, id: str) -> None:

@@ -32,6 +32,8 @@ STEPS = (
     "remove: runtime has forgotten",
     "remove: cgroup gone",
     "remove: unmounted",
+    "auto remove: end told",
+    "auto remove: all is seen",
 )
 
 fatal = ""

@@ -78,6 +78,7 @@ class Containers(Protocol):
         labels: Mapping[str, str] = {},
         limits: Limits = UNLIMITED,
         restart: Restart = NEVER,
+        auto_remove: bool = False,
         terminal: bool = False,
         stdin: bool = False,
         stdin_once: bool = True,
@@ -87,7 +88,8 @@ class Containers(Protocol):
         """Make a container of a bundle, or of a directory with a root file system.
 
         `command` replaces the bundle's.  `readonly` None: as the bundle says, and a bare
-        root file system is.  BadName, BadBundle, NameTaken, LaunchFailed, NotPossible.
+        root file system is.  `auto_remove`: when it has ended, whoever is there then; not
+        with a restart policy.  BadName, BadBundle, NameTaken, LaunchFailed, NotPossible.
         """
 
     def start(self, ref: str) -> Container:

@@ -66,7 +66,7 @@ FLAGS = {
     "detach": _flag(
         "-d", "--detach", action="store_true", help="start it, and do not wait"
     ),
-    "rm": _flag("--rm", action="store_true", help="remove it when it has ended"),
+    "rm": _flag("--rm", action="store_true", help="conmand removes it as it ends"),
     "keys": _flag(
         "--detach-keys",
         default="ctrl-p,ctrl-q",
@@ -108,7 +108,7 @@ COMMANDS = (
         "container create",
         "verbs:create",
         "make a container: NAME -- COMMAND [ARG...]",
-        "image readonly stdin leave tty env name format",
+        "image readonly stdin leave tty rm env name format",
     ),
     Command(
         "container run",

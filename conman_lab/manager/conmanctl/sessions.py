@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path
 from threading import Thread
 
-from conman_lab.errors import Deadline, InvalidArgument, LabError
+from conman_lab.errors import Deadline, InvalidArgument, LabError, NotFound
 from conman_lab.manager.answers import Record
 from conman_lab.manager.client import Client
 
@@ -31,7 +31,11 @@ SOON = 0.5  # seconds in which a container's end is told after that of what was 
 
 
 def run(args: Namespace) -> int:
-    """Create, attach, start, wait, and with --rm remove; its status is ours."""
+    """Create, attach, start, wait; its status is ours.
+
+    With --rm the daemon removes it, whatever becomes of us; who is there at its end waits
+    for that, so the name is free by then.
+    """
     check(args, "run")
     rows, columns = size(STDOUT) if args.tty else (0, 0)
     with Client(args.host) as client:
@@ -44,6 +48,7 @@ def run(args: Namespace) -> int:
             stdin=args.stdin,
             stdin_once=not args.leave_stdin_open,
             terminal=args.tty,
+            auto_remove=args.rm,
             rows=rows,
             columns=columns,
         ).id
@@ -60,7 +65,8 @@ def run(args: Namespace) -> int:
             talk = Talk(session, args, args.tty, partial(kill, client, container))
             status = talk.status()
         if args.rm and not talk.detached:
-            client.remove(container)
+            with suppress(NotFound):  # it has gone by itself
+                client.remove(container)
         return told(talk, container, status)
 
 
@@ -114,8 +120,6 @@ def check(args: Namespace, verb: str) -> None:
     """What makes no sense is told before anything is made."""
     if not args.command:
         raise InvalidArgument(f"which command? container {verb} ... -- COMMAND")
-    if verb == "run" and args.detach and args.rm:
-        raise InvalidArgument("--rm needs somebody who waits for the end: not with -d")
     here = args.tty and args.stdin and not getattr(args, "detach", False)
     if here and not os.isatty(STDIN):
         raise InvalidArgument(

@@ -47,6 +47,7 @@ def create(args: Namespace) -> None:
         stdin=args.stdin,
         stdin_once=not args.leave_stdin_open,
         terminal=args.tty,
+        auto_remove=args.rm,
         env=environment(args.env),
     )
     show(args, answer)

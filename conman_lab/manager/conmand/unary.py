@@ -46,6 +46,7 @@ def create(manager: Containers, request: Any) -> Any:
         labels=dict(request.labels),
         limits=parts.limits_of(request.limits),
         restart=asked.restart(request),
+        auto_remove=request.auto_remove,
         terminal=request.terminal,
         stdin=request.stdin,
         stdin_once=request.stdin_once,

@@ -22,6 +22,7 @@ Whole, State = MESSAGE["Whole"], MESSAGE["ContainerStatus"]
 PLAIN = (  # the same on both sides
     *("id", "name", "command", "rootfs", "readonly", "labels", "created_at", "process"),
     *("restarts", "paused", "log_path", "message", "terminal", "stdin", "stdin_once"),
+    "auto_remove",
 )
 _plain = attrgetter(*PLAIN)  # of five hundred in a list each is a little work
 

@@ -21,7 +21,8 @@ MESSAGES = """
         3 rootfs_readonly:bool, 4 command:string, 5 args[]:string, 6 stdin:bool,
         7 stdin_once:bool, 8 whole:bool, 9 source:string, 10 config:string,
         11 env:map<string,string>, 12 readonly?:bool, 13 labels:map<string,string>,
-        14 limits:Limits, 15 restart:Restart, 16 terminal:bool, 17 window:Window }
+        14 limits:Limits, 15 restart:Restart, 16 terminal:bool, 17 window:Window,
+        18 auto_remove:bool }
     CreateContainerResponse = { 1 container_id:string, 2 whole:Whole }
     StartContainerRequest = { 1 container_id:string, 2 whole:bool }
     StartContainerResponse = { 1 whole:Whole }
@@ -50,7 +51,7 @@ MESSAGES = """
         8 restart:Restart, 9 created_at:double, 10 process:string, 11 restarts:int32,
         12 status:ContainerState, 13 started_at?:double, 14 exit:Exit, 15 paused:bool,
         16 log_path:string, 17 message:string,
-        18 terminal:bool, 19 stdin:bool, 20 stdin_once:bool }
+        18 terminal:bool, 19 stdin:bool, 20 stdin_once:bool, 21 auto_remove:bool }
     Limits = { 1 memory?:int64, 2 pids?:int64, 3 cpus?:double }
     Restart = { 1 policy:string, 2 limit:int32 }
     Window = { 1 rows:int32, 2 columns:int32 }
