@@ -7,7 +7,7 @@ that names the stream and the bytes themselves, until an empty one, which is the
 import os
 import socket
 import stat
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 
 from conman_lab.errors import FellBehind
 from conman_lab.shim.attach import MESSAGE, AttachServer
-from conman_lab.shim.guest import BEHIND
+from conman_lab.shim.guest import BEHIND, Guest
 from conman_lab.shim.loop import Loop
+from conman_lab.shim.stdin import Stdin
 from conman_lab.shim.viewer import Viewer
 from conman_lab.stream import Stream
 
@@ -229,6 +230,44 @@ guest.hang_up()
 lengths = [len(message) for message in iter(lambda: theirs.recv(9000), b"")]
 print(*dict.fromkeys(lengths), lengths.count(1))
 """
+
+
+def test_who_types_in_the_very_moment_of_the_end_sees_it():
+    """Between our last look and close(2) it may still type; or it would be reset."""
+    ours, viewer = socket.socketpair(socket.AF_UNIX, KIND)
+
+    class Closing(Guest):
+        def close(self):
+            """The other end is quicker."""
+            with suppress(BrokenPipeError):
+                viewer.send(b"wait!")
+            super().close()
+
+    with viewer:
+        guest = Closing(fileno=ours.detach())
+        guest.send(b"\x02last words")
+        guest.hang_up()
+        assert messages(viewer) == [b"\x02last words"]
+
+
+def test_who_has_typed_and_does_not_keep_up_sees_an_end_and_types_on(loop, tmp_path):
+    mine, theirs = os.pipe()
+    server = AttachServer(loop, str(tmp_path), [].append, Stdin(loop, theirs))
+    with socket.socket(socket.AF_UNIX, KIND) as viewer:
+        viewer.settimeout(5)
+        viewer.connect(str(tmp_path / "attach"))
+        viewer.send(b"typed")
+        assert loop.run_until(lambda: any(it.has_typed for it in server._viewers), 5)
+        for _ in range(2 * BEHIND // MESSAGE):
+            server.broadcast(OUT, b"x" * MESSAGE)
+        assert not server._viewers
+        assert len(messages(viewer)) > 1  # to an end, though nobody has closed
+        viewer.send(b" and on")
+        assert loop.run_once(5)
+        assert os.read(mine, 100) == b"typed and on"
+    server.close()
+    for fd in (mine, theirs, server._spare):
+        os.close(fd)
 
 
 def test_a_viewer_may_be_late(server, viewers, complaints):

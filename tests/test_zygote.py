@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from conman_lab.errors import LaunchFailed
 from conman_lab.linux import Exit
 from conman_lab.observe import procfs
 from conman_lab.observe.recording import trace
+from conman_lab.oci import cgroups
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.needs_runc]
 
@@ -115,6 +117,34 @@ def test_one_that_is_stopped_in_the_middle_and_killed_is_told(manager, running, 
         with pytest.raises(LaunchFailed, match="died before it could report"):
             creating.result(10)
     assert manager.create("web", bundle("sleeper")).name == "web"
+
+
+@pytest.mark.only_on(cgroups.Mode.V1, cgroups.Mode.HYBRID)
+def test_one_that_may_fork_no_more_says_so_and_goes_on_when_it_may(runtime, bundle):
+    """EAGAIN: the limit of processes, here that of a cgroup."""
+    with managing(runtime) as manager:
+        manager.create("first", bundle("sleeper"))
+        (zygote,) = zygotes_of(os.getpid())
+        waiting_in(zygote)
+        alone = cgroups.tree("pids") / runtime.cgroup_parent / "zygote"
+        alone.mkdir()
+        (alone / "cgroup.procs").write_text(str(zygote))
+        (alone / "pids.max").write_text("1")
+        manager.create("second", bundle("sleeper"))  # by the one that has waited
+        for _ in range(3):
+            with pytest.raises(
+                LaunchFailed, match="no shim can be forked: Resource te"
+            ):
+                manager.create("web", bundle("sleeper"))
+        assert len(open_in(zygote)) == 4
+        (alone / "pids.max").write_text("max")
+        with suppress(LaunchFailed):  # it was about to refuse the next one, too
+            manager.create("web", bundle("sleeper"))
+        manager.create("web-2", bundle("sleeper"))
+        assert zygotes_of(os.getpid()) == [zygote]
+        for container in manager.list():
+            manager.remove(container.id, force=True)
+    eventually(lambda: not cgroups.remove(f"{runtime.cgroup_parent}/zygote"))
 
 
 KILLED = """
