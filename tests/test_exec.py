@@ -1,5 +1,6 @@
 """A command more in a running container, with an end of its own."""
 
+import json
 import os
 import signal
 import socket
@@ -167,6 +168,14 @@ def test_it_is_as_its_container_is_but_for_what_is_said(run):
     assert out(command).decode().splitlines() == [
         *("/tmp", "/ red", capabilities, "sleeper")
     ]
+
+
+def test_its_window_has_its_size_before_it_runs(runtime, container):
+    """The runtime sees to that; the shim's own word may come a moment later."""
+    size = {"terminal": True, "rows": 33, "columns": 99}
+    options = prepared(runtime, container, "stty size", **size)
+    process = json.loads(Path(options.file("process.json")).read_text())
+    assert process["consoleSize"] == {"height": 33, "width": 99}
 
 
 def test_it_holds_nothing_of_its_shim(watch):
