@@ -105,6 +105,19 @@ def test_a_cell_of_ones_own_runs_unless_it_needs_the_real_thing(tmp_path):
     assert "a replay has no lab.runtime" in errors[2]
 
 
+@pytest.mark.parametrize(
+    "source",
+    [
+        "try:\n    1 / 0\nexcept ZeroDivisionError as why:\n    print(why)",
+        "match [1, 2]:\n    case [first, *rest] as both:\n        print(first, rest, both)",
+        "async def later():\n    pass\nprint(later)",
+        "from os import path as where\nprint([lambda x: x for y in where.sep])",
+    ],
+)
+def test_names_of_a_cell_s_own_are_not_missed(source):
+    assert Replay(NOTEBOOKS[2]).instead(source, []) == source
+
+
 def test_a_shipped_trace_has_its_name(tmp_path):
     """Beside a notebook, under the notebook's own name."""
     cell = {"cell_type": "code", "source": ["x = 1"], "outputs": []}

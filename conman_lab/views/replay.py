@@ -133,10 +133,10 @@ def _wanted(source: str) -> set[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.alias):
             own.add((node.asname or node.name).partition(".")[0])
-        elif isinstance(node, ast.FunctionDef | ast.ClassDef):
-            own.add(node.name)
         elif isinstance(node, ast.arg):
             own.add(node.arg)
+        else:  # a function, a class, `except ... as`, `case ... as`
+            own.add(getattr(node, "name", None) or "")
     return {node.id for node in names} - own
 
 
