@@ -14,6 +14,7 @@ from test_views import HOSTILE, WIDGET, Text
 
 from conman_lab.linux import Exit
 from conman_lab.observe import telling
+from conman_lab.observe.events import Mark
 from conman_lab.observe.recording import trace
 from conman_lab.observe.trace import Event, Kind, Span, Trace
 from conman_lab.views import swimlane
@@ -189,6 +190,14 @@ def test_on_paper_bars_are_where_the_scale_has_them():
         assert {round(scale.place(bar.at), 6) for bar in lane.bars} <= places
     texts = [text.get_text() for text in axes.texts]
     assert {"SIGKILL", "exit 0", "our code", "now it is killed"} <= set(texts)
+
+
+def test_a_shell_s_dollars_are_no_formulas_and_any_letter_is_drawn(recwarn):
+    """Matplotlib would refuse the first, and warn of the second in a notebook's cell."""
+    marked = replace(nested(), marks=[Mark(0.1, "$x^^ $ \N{GRINNING FACE}")])
+    png, _ = swimlane(marked).figure()._repr_png_()
+    assert png.startswith(b"\x89PNG")
+    assert not recwarn.list
 
 
 def test_a_plot_is_saved_by_the_end_of_its_name(tmp_path):

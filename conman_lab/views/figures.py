@@ -3,7 +3,7 @@
 Sizes are inches, and places in x are between 0 and 1, because time is folded.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .lanes import Lane, Picture, failed, short
 from .paper import INK, PALE, STYLE, WIDTH, Plot
@@ -30,7 +30,11 @@ FORK, WRONG, ADOPTION, OURS, MARK = (
     "#e8e8e8",
     "#1f6fb4",
 )
-MONO = {"family": "DejaVu Sans Mono", "size": 7.5}
+MONO: dict[str, Any] = {
+    "family": "DejaVu Sans Mono",
+    "size": 7.5,
+    "parse_math": False,  # a `$` is a shell's
+}
 ACROSS = WIDTH - NAMES - RIGHT
 
 

@@ -6,6 +6,7 @@ for the same data, as long as matplotlib is the same.
 """
 
 import io
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -59,7 +60,8 @@ class Plot:
         nothing = {"png": ("Software",), "svg": ("Date",), "pdf": ("CreationDate",)}
         metadata = dict.fromkeys(nothing.get(kind, ()))
         file = io.BytesIO()
-        with rc_context(STYLE):
+        with rc_context(STYLE), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Glyph")  # of what no font has is a box
             self.figure.savefig(file, format=kind, dpi=DPI, metadata=metadata)
         return file.getvalue()
 
