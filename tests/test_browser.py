@@ -110,6 +110,8 @@ def test_a_tree_lives_while_a_cell_runs_and_pauses_in_the_page(opened, tell):
     assert first.locator(".row.ended").count() == 0
     assert second.locator(".row.ended").count() == 1
 
+    by_the_keyboard_alone(notebook, first)
+
     # it follows the theme
     light = themed(notebook)
     notebook.theme("JupyterLab Dark")
@@ -134,6 +136,17 @@ def test_a_tree_lives_while_a_cell_runs_and_pauses_in_the_page(opened, tell):
         return answer.inner_text().strip() == "does not look"
 
     eventually(nobody_looks, timeout=PATIENCE / 1000)
+
+
+def by_the_keyboard_alone(notebook, shown):
+    """JupyterLab's own keys do nothing then."""
+    shown.get_by_role("button", name="show ended").focus()
+    for key in ("Tab", "ArrowDown", "ArrowDown", "ArrowUp", "Enter"):
+        notebook.page.keyboard.press(key)
+    shown.locator(".details").nth(1).wait_for(timeout=PATIENCE)
+    assert shown.locator("[aria-selected=true] .name").inner_text() == "P1"
+    notebook.page.keyboard.press("Enter")
+    assert shown.locator(".details").count() == 1
 
 
 @pytest.mark.parametrize("how", ["restarted", "killed"])

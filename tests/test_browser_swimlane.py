@@ -129,6 +129,16 @@ def test_a_swimlane_lives_while_a_cell_runs(opened, tell, classic):
     assert shown.get_by_role("button", name="play").count() == 1
 
 
+def a_moment_by_the_keyboard(notebook, shown):
+    """JupyterLab has its own use for arrows, but not here."""
+    shown.locator(".stage").focus()
+    for key in ("Tab", "ArrowLeft", "ArrowDown", "ArrowDown"):
+        notebook.page.keyboard.press(key)
+    assert shown.locator(".scrub").input_value() == "997"
+    notebook.page.keyboard.press("End")
+    shown.locator(".stage").focus()
+
+
 def test_a_picture_is_hovered_scrubbed_and_zoomed(opened):
     saved = TRACES / "shim-run.json"
     lives = Trace.load(saved).lives()
@@ -145,8 +155,9 @@ def test_a_picture_is_hovered_scrubbed_and_zoomed(opened):
     assert f"pid\n{lives[2].pid}" in told
     assert "adopted\nby init at" in told
 
+    a_moment_by_the_keyboard(notebook, shown)
+
     # by keys alone: choose a row, come nearer, go along, see all again
-    shown.locator(".stage").focus()
     whole = ticks(shown)
     for key in ("ArrowDown", "ArrowDown"):
         notebook.page.keyboard.press(key)

@@ -136,6 +136,11 @@ def colours(page):
         "probe => probe.getBoundingClientRect().width / 50"
     )
     assert width == pytest.approx(plain, abs=0.05)
+    letters = "x\N{COMBINING CIRCUMFLEX ACCENT}" * 2  # no Unicode has it in one
+    page.says(r"printf '\e[32mx\314\202x\314\202\e[0m|\n'", rf"{letters}\|")
+    accented = page.shown.locator(".rows span", has_text=re.compile(f"^{letters}$"))
+    width = accented.evaluate("run => run.getBoundingClientRect().width / 2")
+    assert width == pytest.approx(plain, abs=0.05)
 
 
 def line_editing(page):

@@ -1,4 +1,16 @@
-// Before each widget's own code: whether there is still a kernel behind it.
+// Before each widget's own code: what all of them know of the page that they are in.
+
+// Who has come to an element by the keyboard has its keys for it.  After a click they are
+// the notebook's: Shift-Enter goes on to run a cell.
+function takeKeys(element) {
+  const { dataset } = element
+  element.addEventListener("focus", () => {
+    if (element.matches(":focus-visible")) dataset.lmSuppressShortcuts = "true"
+  })
+  element.addEventListener("blur", () => delete dataset.lmSuppressShortcuts)
+}
+
+// --- the kernel behind it
 //
 // A page keeps its widgets when their kernel is restarted or dies.  Then nobody looks any
 // more, and nobody hears what is typed; so they say that.  JupyterLab's kernel has signals

@@ -403,6 +403,7 @@ class View {
     this.slider = element("input", "scrub")
     Object.assign(this.slider, { type: "range", min: 0, max: 1000, step: 1, value: 1000 })
     this.slider.setAttribute("aria-label", "time")
+    takeKeys(this.slider) // or an arrow would choose another cell
     this.time = element("output", "time")
     const foot = element("div", "foot")
     foot.append(this.slider, this.time)

@@ -26,7 +26,8 @@ function run([text, styles, ink, paper]) {
   if (paper !== "paper") made.style.background = colour(paper)
   // a glyph of another font must not move those behind it
   if (/[^\x20-\x7e]/.test(text)) {
-    const cells = [...text].length * (styles.includes("wide") ? 2 : 1)
+    const letters = [...text.replace(/\p{M}/gu, "")] // an accent has no cell of its own
+    const cells = letters.length * (styles.includes("wide") ? 2 : 1)
     made.classList.add("foreign")
     made.style.width = `calc(${cells} * var(--cell))`
   }

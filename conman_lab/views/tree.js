@@ -33,8 +33,10 @@ function details(row) {
 }
 
 // One row, and below it, if it was clicked, all that is known of the process.
-function line(row, open, toggle) {
+function line(row, open, toggle, picked) {
   const made = element("div", `row ${row.state}`)
+  made.setAttribute("role", "option")
+  made.setAttribute("aria-selected", row.key === picked)
   const head = element("div", "head")
   const words = element("span", "words", row.words)
   head.append(
@@ -61,6 +63,7 @@ function render({ model, el }) {
   const came = new Map() // when each row was drawn first
   const open = new Set() // rows with their details
   let [rows, paused, all] = [model.get("rows"), false, true]
+  let [drawn, picked] = [[], null] // the rows that are shown, and the key of one
 
   const bar = element("div", "bar")
   const light = element("span", "light")
@@ -71,6 +74,10 @@ function render({ model, el }) {
   bar.append(light, summary, pause, hide)
   el.classList.add("conman-lab-tree")
   el.replaceChildren(bar, body)
+  body.tabIndex = 0
+  body.setAttribute("role", "listbox")
+  body.setAttribute("aria-label", "processes: up and down choose one, Enter tells more of it")
+  takeKeys(body)
 
   const toggle = (key) => {
     if (!open.delete(key)) open.add(key)
@@ -79,10 +86,10 @@ function render({ model, el }) {
 
   function draw(first = false) {
     const now = performance.now()
-    const drawn = rows.filter((row) => all || row.state !== "ended")
+    drawn = rows.filter((row) => all || row.state !== "ended")
     body.replaceChildren(...drawn.map((row) => {
       if (!came.has(row.key)) came.set(row.key, first ? now - NEW : now)
-      const made = line(row, open, toggle)
+      const made = line(row, open, toggle, picked)
       const age = now - came.get(row.key)
       if (age < NEW) {
         made.classList.add("new")
@@ -98,6 +105,22 @@ function render({ model, el }) {
     summary.textContent = [count(rows), state, trouble].filter(Boolean).join(" · ")
     pause.textContent = paused ? "resume" : "pause"
     hide.textContent = all ? "hide ended" : "show ended"
+  }
+
+  function pick(by) {
+    const at = drawn.findIndex((row) => row.key === picked) + by
+    picked = drawn[Math.max(0, Math.min(at, drawn.length - 1))]?.key
+    draw()
+    body.querySelector("[aria-selected=true]")?.scrollIntoView({ block: "nearest" })
+  }
+
+  body.onkeydown = (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.shiftKey) return
+    const by = { ArrowUp: -1, ArrowDown: 1 }[event.key]
+    if (by) pick(by)
+    else if (picked && ["Enter", " "].includes(event.key)) toggle(picked)
+    else return
+    event.preventDefault()
   }
 
   const changed = () => {

@@ -123,8 +123,8 @@ def widget_class(name: str, *styles: str) -> Any:
 
 
 def page_code(name: str) -> str:
-    """NAME.js, and before it what all widgets know of their kernel."""
-    return "\n".join((HERE / f"{part}.js").read_text() for part in ("kernel", name))
+    """NAME.js, and before it what all widgets know of their page."""
+    return "\n".join((HERE / f"{part}.js").read_text() for part in ("page", name))
 
 
 def frozen() -> bool:
