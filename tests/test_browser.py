@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import subprocess
+from pathlib import Path
 
 import pytest
 from browser import PATIENCE, program
@@ -59,6 +60,14 @@ display(tree(os.getpid()).live())
 display(swimlane(recording.__enter__()).live())
 display(terminal(Pipe()))
 print(os.getpid())
+"""
+BOTH = """
+import os
+from conman_lab.observe.trace import Trace
+from conman_lab.views import swimlane, tree
+
+display(swimlane(Trace.load({!r})).live())
+display(tree(os.getpid()).live())
 """
 KERNEL = "window.jupyterapp.shell.currentWidget.sessionContext.session.kernel"
 A_WHILE = "() => (window.since ??= performance.now()) < performance.now() - 500"
@@ -147,6 +156,23 @@ def by_the_keyboard_alone(notebook, shown):
     assert shown.locator("[aria-selected=true] .name").inner_text() == "P1"
     notebook.page.keyboard.press("Enter")
     assert shown.locator(".details").count() == 1
+
+
+def test_each_kind_of_widget_keeps_its_own_style(opened):
+    """Whichever of them comes last."""
+    saved = str(Path(__file__).parent / "traces" / "shim-run.json")
+    notebook = opened(BOTH.format(saved))
+    notebook.run_all()
+    notebook.page.locator(TREE).wait_for(timeout=PATIENCE)
+    looks = "(element, what) => getComputedStyle(element)[what]"
+    for selector, what, wanted in (
+        (f"{TREE} .bar", "display", "flex"),
+        (f"{LANE} .stage", "display", "grid"),
+        (f"{LANE} .fork", "fill", "none"),
+    ):
+        found = notebook.page.locator(selector).first
+        found.wait_for(timeout=PATIENCE, state="attached")
+        assert found.evaluate(looks, what) == wanted, selector
 
 
 @pytest.mark.parametrize("how", ["restarted", "killed"])

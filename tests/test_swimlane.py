@@ -246,6 +246,14 @@ def test_a_finished_trace_is_told_once_and_nobody_looks_any_more(live, recorded)
     json.dumps(page)
 
 
+def test_a_page_that_comes_late_is_told_what_time_it_is(live):
+    """Nothing has happened since; but its clock would begin where the last one did."""
+    watching = live(nested(end=None))
+    began = shown(watching.widget)["now"]
+    watching.widget._handle_custom_msg({"shown": 1}, [])
+    eventually(lambda: shown(watching.widget)["now"] > began)
+
+
 def test_a_growing_trace_tells_what_is_new_and_no_more(live):
     trace = nested(end=None)
     later = [trace.events.pop() for _ in range(4)]

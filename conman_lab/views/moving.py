@@ -68,6 +68,11 @@ class LiveSwimlane(Live):
                 self.widget.running = False
                 self._stopped.set()
 
+    def _hear(self, widget: object, message: dict[str, int], rest: object) -> None:
+        """A page that comes late is told what time it is by now."""
+        self._told = ()
+        super()._hear(widget, message, rest)
+
     def faces(self) -> dict[str, str]:
         """As text, and as HTML."""
         return {"text/plain": str(self.view), "text/html": self.view._repr_html_()}

@@ -119,6 +119,7 @@ def widget_class(name: str, *styles: str) -> Any:
         running = traitlets.Bool(default_value=True).tag(sync=True)
         trouble = traitlets.Unicode().tag(sync=True)
 
+    LabWidget.__name__ = name  # a page has one style for each name of a class
     return LabWidget
 
 
