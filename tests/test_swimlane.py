@@ -249,6 +249,7 @@ def test_a_finished_trace_is_told_once_and_nobody_looks_any_more(live, recorded)
 def test_a_page_that_comes_late_is_told_what_time_it_is(live):
     """Nothing has happened since; but its clock would begin where the last one did."""
     watching = live(nested(end=None))
+    eventually(lambda: watching.widget.changed)  # the first look
     began = shown(watching.widget)["now"]
     watching.widget._handle_custom_msg({"shown": 1}, [])
     eventually(lambda: shown(watching.widget)["now"] > began)
