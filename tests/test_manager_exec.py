@@ -398,6 +398,18 @@ def test_rotations_are_followed_and_former_files_let_go(tmp_path):
     assert [*records] == []
 
 
+def test_what_was_written_after_the_last_rotation_is_followed_to_the_end(tmp_path):
+    """Both have come before we look: another file, and the end."""
+    log, end = tmp_path / "log", Future()
+    log.write_bytes(line("a"))
+    records = follow(tmp_path, end, since=0.0, tail=None)
+    assert str(next(records)) == "a"
+    log.rename(tmp_path / "log.1")
+    log.write_bytes(line("b"))
+    end.set_result(None)
+    assert [*map(str, records)] == ["b"]
+
+
 def test_who_follows_a_log_no_more_leaves_nothing_open(tmp_path):
     (tmp_path / "log").write_bytes(line("a"))
     end, before = Future(), descriptors()
