@@ -5,9 +5,11 @@ import pty
 import signal
 import socket
 import subprocess
+from contextlib import ExitStack
 
 import pytest
 from eventually import eventually
+from tmpfs import small_disk
 
 from conman_lab.observe import procfs
 from conman_lab.observe.links import NOTHING, links
@@ -93,3 +95,18 @@ def test_a_container_writes_to_its_shim(runtime, bundle):
         "pipe    P2 sleep 600 (stderr) → P1 shim:web",
         "pipe    P2 sleep 600 (stdout) → P1 shim:web",
     ]
+
+
+@pytest.mark.needs_root
+def test_two_fifos_of_one_number_are_two(started, tmp_path):
+    """A file system counts its own inodes: two small disks, and the first file of each."""
+    numbers, pids = set(), []
+    with ExitStack() as stack:
+        for name in ("one", "two"):
+            disk = stack.enter_context(small_disk(tmp_path / name, "64k"))
+            os.mkfifo(disk / "fifo")
+            numbers.add((disk / "fifo").stat().st_ino)
+            with (disk / "fifo").open("r+b", 0) as fifo:
+                pids.append(started(stdin=fifo))
+        assert len(numbers) == 1
+        assert str(links(*pids)) == NOTHING

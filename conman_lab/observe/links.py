@@ -129,7 +129,8 @@ def _thing(path: str, info: dict[str, str]) -> Thing | None:
         return "pty", (about.st_dev, os.minor(about.st_rdev))
     kind = os.readlink(path).partition(":")[0]
     if stat.S_ISFIFO(about.st_mode) or kind == "socket":
-        return (kind if kind in ("pipe", "socket") else "fifo"), about.st_ino
+        kind = kind if kind in ("pipe", "socket") else "fifo"
+        return kind, (about.st_dev, about.st_ino)
     return None
 
 
