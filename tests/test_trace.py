@@ -2,10 +2,12 @@
 
 from dataclasses import replace
 from pathlib import Path
+from time import process_time
 
 import pytest
 from story import SLEEP, US, adopted
 
+from conman_lab.linux import Exit
 from conman_lab.observe.comparing import SAME
 from conman_lab.observe.trace import Event, Kind, Trace
 
@@ -30,6 +32,49 @@ def test_what_is_no_trace_is_refused(tmp_path):
     (tmp_path / "trace.json").write_text('{"events": []}')
     with pytest.raises(ValueError, match="no trace"):
         Trace.load(tmp_path / "trace.json")
+
+
+@pytest.mark.parametrize("what", ["events", "spans", "marks"])
+def test_a_trace_that_is_not_whole_is_refused(what):
+    lacks = adopted().to_json()
+    del lacks[what]
+    with pytest.raises(ValueError, match=f"not whole: '{what}'"):
+        Trace.from_json(lacks)
+    odd = adopted().to_json() | {what: [{"of": "another version"}]}
+    with pytest.raises(ValueError, match="not whole"):
+        Trace.from_json(odd)
+
+
+def many(count):
+    """So many processes, one after the other, each seen by the same parent."""
+    events = [Event(0.0, Kind.SEEN, US, 1, "sh", ("sh",))]
+    for number in range(count):
+        at, pid = float(number), 1000 + number
+        events.append(Event(at, Kind.FORK, pid, US))
+        events.append(Event(at + 0.1, Kind.EXEC, pid, None, "true", ("true",)))
+        events.append(Event(at + 0.2, Kind.EXIT, pid, exit=Exit(code=0)))
+    return Trace(events)
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        str,
+        Trace.table,
+        lambda trace: trace.diff(trace),
+        lambda trace: trace.filter(bool),
+    ],
+    ids=["str", "table", "diff", "filter"],
+)
+def test_sixteen_times_the_processes_take_sixteen_times_the_time(ask):
+    """And not 256 times: of ten thousand a tree took a minute and a half."""
+
+    def seconds(count):
+        trace, began_at = many(count), process_time()
+        ask(trace)
+        return process_time() - began_at
+
+    assert seconds(4000) < 80 * min(seconds(250) for _ in range(3))
 
 
 @pytest.mark.parametrize("path", sorted(TRACES.glob("*.json")), ids=lambda p: p.stem)

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from .lives import Life
-from .telling import facts, title
+from .telling import ending, title
 
 SAME = "the same processes, by what they were called and how they ended"
 
@@ -39,10 +39,6 @@ def _shapes(lives: Sequence[Life]) -> list[str]:
     for life in lives:
         above = f"{paths[life.parent]} > " if life.parent in paths else ""
         paths[life.key] = above + title(life)
-        said = ["adopted"] * bool(life.adoptions) + _endings(life, lives)
+        said = [*filter(None, ["adopted" * bool(life.adoptions), ending(life)])]
         shapes.append(paths[life.key] + (f"  ({', '.join(said)})" if said else ""))
     return shapes
-
-
-def _endings(life: Life, lives: Sequence[Life]) -> list[str]:
-    return facts(life, lives)[len(life.adoptions) :]

@@ -8,23 +8,31 @@ P1 python -m ipykernel_launcher
 └─ P6 runc … start web  (exit code 0)
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from .events import Mark, Span
-from .lives import INIT, Life
+from .lives import INIT, Key, Life
 
 NOTHING = "no processes"
+
+Names = Mapping[Key, str]
 
 
 def tree(lives: Sequence[Life]) -> str:
     """Without pids and times: what a test can compare."""
+    names = names_of(lives)
     return (
         "\n".join(
-            f"{guide}{life.name} {title(life)}{_in_brackets(facts(life, lives))}"
+            f"{guide}{life.name} {title(life)}{_in_brackets(facts(life, names))}"
             for life, guide in zip(lives, guides(lives), strict=True)
         )
         or NOTHING
     )
+
+
+def names_of(lives: Sequence[Life]) -> Names:
+    """P1, P2 ... by key."""
+    return {life.key: life.name for life in lives}
 
 
 def title(life: Life) -> str:
@@ -32,19 +40,18 @@ def title(life: Life) -> str:
     return " → ".join(life.titles)
 
 
-def facts(life: Life, lives: Sequence[Life]) -> list[str]:
+def facts(life: Life, names: Names) -> list[str]:
     """Who adopted it, and how it ended."""
-    names = {other.key: other.name for other in lives}
     said = [
         f"adopted by {names.get(adoption.adopter, INIT)}"
         if adoption.adopter is not None
         else f"adopted by {INIT}"
         for adoption in life.adoptions
     ]
-    return [*said, how] if (how := _ending(life)) else said
+    return [*said, how] if (how := ending(life)) else said
 
 
-def _ending(life: Life) -> str:
+def ending(life: Life) -> str:
     """Nothing while it lives; polling may know that it has ended, and not how."""
     if life.exit and (life.exit.code, life.exit.signal) != (None, None):
         return str(life.exit)
@@ -80,12 +87,13 @@ def table(lives: Sequence[Life], spans: Sequence[Span], marks: Sequence[Mark]) -
 
 
 def _rows(lives: Sequence[Life]) -> Iterator[tuple[str, ...]]:
+    names = names_of(lives)
     for life in lives:
         born = "before" if life.seen else _ms(life.born_at)
         ended, lived = "", ""
         if life.ended_at is not None:
             ended, lived = _ms(life.ended_at), _ms(life.ended_at - life.born_at)
-        what = f"{title(life)}{_in_brackets(facts(life, lives))}"
+        what = f"{title(life)}{_in_brackets(facts(life, names))}"
         yield life.name, str(life.pid), born, ended, "" if life.seen else lived, what
 
 

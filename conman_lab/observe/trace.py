@@ -60,12 +60,15 @@ class Trace:
         if not isinstance(data, dict) or data.get("conman_lab_trace") != FORMAT:
             raise ValueError(f"this is no trace of format {FORMAT}")
         known = {name: value for name, value in data.items() if name in _PLAIN}
-        return cls(
-            [Event.from_json(event) for event in data["events"]],
-            [Span(**span) for span in data["spans"]],
-            [Mark(**mark) for mark in data["marks"]],
-            **known,
-        )
+        try:
+            return cls(
+                [Event.from_json(event) for event in data["events"]],
+                [Span(**span) for span in data["spans"]],
+                [Mark(**mark) for mark in data["marks"]],
+                **known,
+            )
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"this trace is not whole: {error}") from error
 
     def save(self, path: Path | str) -> None:
         """Write it as JSON."""
@@ -140,9 +143,12 @@ class Trace:
 
     def filter(self, wanted: Callable[[Life], bool]) -> "Trace":
         """Only the processes that are wanted, and all that happened to them."""
-        kept = [life for life in self.lives() if wanted(life)]
-        events = [event for event in self.events if _is_of(event, kept)]
-        return self._with(events=events)
+        kept: dict[int, list[Life]] = {}
+        for life in filter(wanted, self.lives()):
+            kept.setdefault(life.pid, []).append(life)
+        return self._with(
+            events=[it for it in self.events if _is_of(it, kept.get(it.pid, ()))]
+        )
 
     def merge(self, other: "Trace") -> "Trace":
         """Both on the time axis of whichever began first."""
