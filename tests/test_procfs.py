@@ -5,14 +5,20 @@ import shutil
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import replace
 
 import psutil
 import pytest
+from apart import said_by
 from eventually import eventually
 from facts import ends, state_of
+from test_doctor import A_USER
 
+from conman_lab import places
+from conman_lab.lab.registry import Registry
 from conman_lab.observe import procfs
+from conman_lab.oci import cgroups
 
 FAMILY = "sleep 600 & sleep 601 & (sleep 602 & wait) & wait"
 
@@ -259,3 +265,78 @@ def test_who_ends_between_its_two_files_is_a_zombie_and_no_nameless_sleeper(
     monkeypatch.undo()
     child.wait()
     assert (seen.process.state, seen.process.command) == (procfs.ZOMBIE, ())
+
+
+def test_a_tree_may_be_deeper_than_python_s_stack():
+    """As of a shell's function that calls itself in a subshell."""
+    script = """
+        import os, sys
+        from conman_lab.observe import procfs
+        def grow(depth):
+            if depth == 0:
+                os.write(w, b"%d" % os.getpid())
+                os.read(forever, 1)
+            if not os.fork():
+                grow(depth - 1)
+            os.wait()
+            os._exit(0)
+        r, w = os.pipe()
+        forever, _ = os.pipe()
+        if not os.fork():
+            grow(150)
+        last = int(os.read(r, 10))
+        sys.setrecursionlimit(100)
+        try:
+            (tree,) = procfs.tree_of(os.getpid())
+            line = [process.pid for process in tree.walk()]
+        finally:
+            os.kill(last, 9)
+        os.wait()
+        print(len(line), line[0] == os.getpid(), line[-1] == last)
+    """
+    assert said_by(script) == "152 True True\n"
+
+
+@pytest.mark.needs_root
+def test_a_user_sees_what_is_not_hidden():
+    """proc(5), hidepid=1: all directories are listed, and none of others' is readable."""
+    hidden = "mount -o remount,hidepid=1 /proc"
+    ask = "from conman_lab.observe import procfs, trace\n"
+    ask += "print(len(procfs.snapshot()), procfs.parent_of(1))\nwith trace(): pass"
+    command = [*A_USER, sys.executable, "-c", ask]
+    done = subprocess.run(
+        [
+            "unshare",
+            "-mpf",
+            "--mount-proc",
+            "sh",
+            "-c",
+            f'{hidden}; "$@"; :',
+            "sh",
+            *command,
+        ],
+        capture_output=True,
+        text=True,
+        cwd=places.COURSE,
+    )
+    assert (done.stdout, done.stderr) == ("1 None\n", "")
+
+
+@pytest.mark.needs_root
+@pytest.mark.parametrize("name", ["a b", "\v", "\u2028", "\udcff"])
+def test_a_cgroup_may_have_any_name(home, name):
+    """But with a newline, for /proc/PID/cgroup has a line for each tree."""
+    above = Registry.of(home.name).cgroup
+    directory = cgroups.tree("pids") / above / name
+    directory.mkdir(parents=True)
+    with subprocess.Popen(["sleep", "600"]) as process:
+        for tree in cgroups.trees():
+            (tree / above / name).mkdir(parents=True, exist_ok=True)
+            with suppress(OSError):  # cpuset's have no processors yet
+                (tree / above / name / "cgroup.procs").write_text(str(process.pid))
+        assert cgroups.of_process(process.pid, "pids") == directory
+        seen = procfs.snapshot([process.pid])[process.pid].cgroup
+        assert seen == f"/{above}/{name}".replace("\udcff", "\ufffd")
+        process.kill()
+    for tree in cgroups.trees():
+        (tree / above / name).rmdir()

@@ -27,6 +27,7 @@ from .namespaces import foreign_namespaces
 PAGE = 4096
 TICKS = os.sysconf("SC_CLK_TCK")  # a second has so many of them
 ZOMBIE, STOPPED = "Z", "T"  # of the states, those that last: proc_pid_stat(5)
+GONE = (FileNotFoundError, ProcessLookupError, PermissionError)  # hidepid=1, proc(5)
 
 T = TypeVar("T")
 
@@ -75,16 +76,18 @@ class Tree:
 
     def walk(self) -> Iterator[Process]:
         """All of it, parents before their children."""
-        yield self.process
-        for child in self.children:
-            yield from child.walk()
+        todo = [self]  # a tree may be deeper than Python's stack
+        while todo:
+            tree = todo.pop()
+            yield tree.process
+            todo += reversed(tree.children)
 
 
 def snapshot(pids: Iterable[int] | None = None) -> dict[int, Process]:
     """The processes with these pids, or all there are; without those that have gone."""
     found = {}
     for pid in everybody() if pids is None else pids:
-        with suppress(FileNotFoundError, ProcessLookupError):
+        with suppress(*GONE):
             found[pid] = _process(pid, _text(f"/proc/{pid}/stat"))
     return found
 
@@ -97,18 +100,21 @@ def tree_of(*pids: int) -> list[Tree]:
         children[_parent(stat)].append(pid)
     found = {}
     for pid in _descendants(pids, children) & stats.keys():
-        with suppress(FileNotFoundError, ProcessLookupError):
+        with suppress(*GONE):
             found[pid] = _process(pid, stats[pid])
 
-    def grow(pid: int) -> Tree:
-        return Tree(found[pid], tuple(grow(child) for child in in_order(children[pid])))
-
     def in_order(some: Iterable[int]) -> list[int]:
-        there = set(some) & found.keys()
-        return sorted(there, key=lambda pid: (found[pid].started_at, pid))
+        return sorted(found.keys() & some, key=lambda pid: (found[pid].started_at, pid))
 
-    below = {child for pid in found for child in children[pid]}
-    return [grow(pid) for pid in in_order(set(pids) - below)]
+    roots = in_order({*pids} - {child for pid in found for child in children[pid]})
+    parents_first = [*roots]
+    for pid in parents_first:  # it grows as we go
+        parents_first += in_order(children[pid])
+    trees: dict[int, Tree] = {}
+    for pid in reversed(parents_first):
+        own = tuple(trees[child] for child in in_order(children[pid]))
+        trees[pid] = Tree(found[pid], own)
+    return [trees[pid] for pid in roots]
 
 
 def parents() -> dict[int, int]:
@@ -118,7 +124,7 @@ def parents() -> dict[int, int]:
 
 def parent_of(pid: int) -> int | None:
     """Its parent just now; None if it has gone."""
-    with suppress(FileNotFoundError, ProcessLookupError):
+    with suppress(*GONE):
         return _parent(_text(f"/proc/{pid}/stat"))
     return None
 
@@ -130,7 +136,7 @@ def command_of(pid: int) -> tuple[str, ...]:
 
 def looks_of(pid: int) -> tuple[str, tuple[str, ...]]:
     """Its comm and its namespaces, and no more; empty if it has gone."""
-    with suppress(FileNotFoundError, ProcessLookupError):
+    with suppress(*GONE):
         return _text(f"/proc/{pid}/comm").rstrip("\n"), foreign_namespaces(pid)
     return "", ()
 
@@ -160,7 +166,7 @@ def _descendants(pids: Iterable[int], children: dict[int, list[int]]) -> set[int
 def _stats() -> dict[int, str]:
     found = {}
     for pid in everybody():
-        with suppress(FileNotFoundError, ProcessLookupError):
+        with suppress(*GONE):
             found[pid] = _text(f"/proc/{pid}/stat")
     return found
 
@@ -194,7 +200,7 @@ def _words(command: str) -> tuple[str, ...]:
 
 def _deepest(cgroups: str) -> str:
     """Of the paths: there is a line N:CONTROLLERS:PATH for each tree; cgroups(7)."""
-    paths = [line.split(":", 2)[2] for line in cgroups.splitlines()]
+    paths = [line.split(":", 2)[2] for line in cgroups.split("\n") if line]
     return max(paths, key=lambda path: (path.count("/"), len(path)), default="")
 
 
