@@ -40,8 +40,6 @@ def wait_for_file(path: AnyPath, timeout: float) -> bool:
     The watch comes first and the look second: a file that appears in between is seen
     by the look, one that appears later by the watch.
     """
-    import select  # noqa: PLC0415  # 1 ms, for which a shim's runtime would wait
-
     ends_at = time.monotonic() + timeout
     directory = os.path.dirname(path) or "."
     with os.fdopen(linux.watch_directory(directory), "rb", 0) as news:
@@ -49,9 +47,22 @@ def wait_for_file(path: AnyPath, timeout: float) -> bool:
             left = ends_at - time.monotonic()
             if left <= 0:
                 return False
-            select.select([news], [], [], left)
+            readable(news.fileno(), timeout=left)
             news.read(4096)
     return True
+
+
+def readable(*fds: int, timeout: float | None) -> list[int]:
+    """Wait until some of them are readable, or at their end; none after `timeout` seconds.
+
+    By poll(2), for select(2) knows only descriptors below 1024.
+    """
+    import select  # noqa: PLC0415  # 1 ms, for which a shim's runtime would wait
+
+    poll = select.poll()
+    for fd in fds:
+        poll.register(fd, select.POLLIN)
+    return [fd for fd, _ in poll.poll(None if timeout is None else timeout * 1000)]
 
 
 def remove(path: AnyPath) -> None:

@@ -8,7 +8,7 @@ with the boot's id one process for ever; proc_pid_stat(5), random(4).
 import errno
 import os
 
-from .files import AnyPath
+from .files import AnyPath, readable
 from .linux import SIGKILL
 from .record import record
 
@@ -97,16 +97,12 @@ class Identity:
 
     def wait(self, timeout: float) -> bool:
         """Wait until it has ended; False if it has not after `timeout` seconds."""
-        import select  # noqa: PLC0415  # see files.wait_for_file
-
         try:
             fd = self.pidfd()
         except ProcessLookupError:
             return True
         try:
-            end = select.poll()  # select(2) knows only descriptors below 1024
-            end.register(fd, select.POLLIN)
-            return bool(end.poll(timeout * 1000))
+            return bool(readable(fd, timeout=timeout))
         finally:
             os.close(fd)
 

@@ -298,6 +298,11 @@ def test_the_last_gap_is_noticed_though_nothing_comes_after_it():
 
 # --- where the connector is not to be had
 
+NO_CONNECTOR = [
+    *("strace", "-fqqo/dev/null", "-etrace=socket"),
+    "-einject=socket:error=EPROTONOSUPPORT",
+]
+
 
 def traced(*before):
     done = subprocess.run(
@@ -314,8 +319,9 @@ def traced(*before):
         (["unshare", "-n"], "is in the first network namespace alone"),
         (["unshare", "-pf", "--mount-proc"], "knows the pids of the first pid namespa"),
         (["unshare", "-Ur"], "does not answer: is this a user namespace?"),
+        (NO_CONNECTOR, "is not to be had: Protocol not supported"),
     ],
-    ids=["network", "pid", "user"],
+    ids=["network", "pid", "user", "kernel"],
 )
 def test_in_a_namespace_of_ones_own_it_polls_and_says_so(before, why):
     source, tree = traced(*before)
@@ -403,6 +409,31 @@ def test_a_block_that_fails_ends_it_too():
 def tasks():
     """The threads that the kernel has: join() returns a moment before one has gone."""
     return os.listdir("/proc/self/task")
+
+
+def test_threads_take_turns_as_usual_when_the_last_recording_has_ended():
+    """Whichever that is."""
+    usual = sys.getswitchinterval()
+    first, second = Recording([os.getpid()]), Recording([os.getpid()])
+    first.stop()
+    assert sys.getswitchinterval() < usual
+    second.stop()
+    assert sys.getswitchinterval() == usual
+
+
+def test_a_process_with_many_descriptors_can_listen():
+    """select(2) knows those below 1024 alone, and a manager of many may have more."""
+    script = """
+        import os, resource, subprocess
+        resource.setrlimit(resource.RLIMIT_NOFILE, (4096, 4096))
+        many = [os.open(os.devnull, os.O_RDONLY) for _ in range(1100)]
+        from conman_lab.files import wait_for_file
+        from conman_lab.observe import trace
+        with trace() as t:
+            subprocess.run(["true"])
+        print(t.find("true").exit, wait_for_file("/nowhere", 0.01))
+    """
+    assert said_by(script) == "exit code 0 False\n"
 
 
 def test_two_can_listen_at_once():

@@ -15,7 +15,6 @@ with the kernel's nanoseconds.  <linux/cn_proc.h>, <linux/connector.h>:
 
 import errno
 import os
-import select
 import socket
 import struct
 import time
@@ -24,6 +23,7 @@ from contextlib import suppress
 from functools import cache
 
 from conman_lab.errors import NotPossible
+from conman_lab.files import readable
 from conman_lab.linux import Exit
 from conman_lab.record import changed
 
@@ -58,11 +58,11 @@ class Connector:
         self._threads = Threads()
         self._sequences: dict[int, int] = {}  # the next number, by processor
         self._overrun = False
-        self._socket = socket.socket(
-            socket.AF_NETLINK,
-            socket.SOCK_DGRAM | socket.SOCK_NONBLOCK,
-            NETLINK_CONNECTOR,
-        )
+        kind = socket.SOCK_DGRAM | socket.SOCK_NONBLOCK
+        try:
+            self._socket = socket.socket(socket.AF_NETLINK, kind, NETLINK_CONNECTOR)
+        except OSError as error:  # EPROTONOSUPPORT: a kernel that was built without
+            raise NotPossible(_why(error)) from error
         try:
             _make_room(self._socket, room)
             self._socket.bind((0, CN_IDX_PROC))
@@ -122,7 +122,7 @@ class Connector:
         ours = self._socket.getsockname()[0] + 1
         ends_at = time.monotonic() + PATIENCE
         while (left := ends_at - time.monotonic()) > 0:
-            if not select.select([self._socket], [], [], left)[0]:
+            if not readable(self._socket.fileno(), timeout=left):
                 break
             data = self._socket.recv(LONGEST)
             what, _, _ = WHAT.unpack_from(data, HEADERS.size)

@@ -10,16 +10,16 @@ soon as it hears of an exec, for a moment later the process may be gone.
 """
 
 import os
-import select
 import sys
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
 from threading import Thread
-from typing import Any
+from typing import Any, ClassVar
 
 from conman_lab import spans
 from conman_lab.errors import NotPossible
+from conman_lab.files import readable
 
 from . import procfs
 from .events import Event, Kind, Mark, Span, Words
@@ -57,6 +57,8 @@ def best_source() -> Source:
 class Recording(Trace):
     """A trace that grows until `stop()`."""
 
+    _intervals: ClassVar[list[float]] = []  # before each of those that go on; any order
+
     def __init__(
         self, roots: Iterable[int] | None, source: Source | None = None
     ) -> None:
@@ -67,13 +69,13 @@ class Recording(Trace):
         self._seen_ns = time.monotonic_ns()
         for process in self._family.seen.values():
             self.events.append(_as_seen(process))
-        spans.listen(self._span)
-        self._interval = sys.getswitchinterval()
-        sys.setswitchinterval(PROMPT)
         self._stopping = False
         self._stopped, self._stop = os.pipe()
         self._thread = Thread(target=self._listen, name="trace", daemon=True)
         self._thread.start()
+        spans.listen(self._span)
+        self._intervals.append(sys.getswitchinterval())
+        sys.setswitchinterval(PROMPT)
 
     def mark(self, text: str) -> None:
         """Remember that this was now."""
@@ -89,7 +91,7 @@ class Recording(Trace):
         self._stopping = True
         ended_at = self._seconds(time.monotonic_ns())
         spans.ignore(self._span)
-        sys.setswitchinterval(self._interval)
+        sys.setswitchinterval(self._intervals.pop())
         os.close(self._stop)
         self._thread.join()
         os.close(self._stopped)
@@ -113,7 +115,7 @@ class Recording(Trace):
     def _is_over(self, news: list[int]) -> bool:
         """Wait for news, or for the end."""
         both = [self._stopped, *news]
-        return self._stopped in select.select(both, [], [], self._source.every)[0]
+        return self._stopped in readable(*both, timeout=self._source.every)
 
     def _wait_for_the_last(self, news: list[int]) -> None:
         """Whoever was waited for has ended, and its message may still be on its way.
@@ -122,7 +124,7 @@ class Recording(Trace):
         """
         ends_at = time.monotonic() + PATIENCE
         while self._lost_sight() and time.monotonic() < ends_at:
-            select.select(news, [], [], MOMENT)
+            readable(*news, timeout=MOMENT)
             self._hear(self._source.read())
 
     def _lost_sight(self) -> bool:
@@ -174,7 +176,7 @@ class Recording(Trace):
 def _command(message: Message) -> Words:
     """What it has executed; what calls itself something has its reasons."""
     if message.kind is Kind.EXEC:
-        with suppress(FileNotFoundError, ProcessLookupError):
+        with suppress(*procfs.GONE):
             return procfs.command_of(message.pid)
     return ()
 
