@@ -259,9 +259,6 @@ def test_what_no_lab_can_be_called_is_somebody_else_s(root, capsys):
     lab = Lab("odd")
     (root / "labs" / "my notes").mkdir()
     (root / "labs" / "notes.txt").touch()
-    lab.directory("left")
-    lab._lock = None  # its kernel was killed
-    del Lab._open["odd"]
     said, status = lines(capsys, "--force")
     assert (said[-2:], status) == (
         [f"removed directory {lab.registry.home}", "1 thing removed"],
@@ -270,6 +267,7 @@ def test_what_no_lab_can_be_called_is_somebody_else_s(root, capsys):
     assert [*(root / "labs" / "my notes").iterdir()] == []
     (root / "labs" / "my notes").rmdir()
     (root / "labs" / "notes.txt").unlink()
+    lab.end()
 
 
 def test_a_root_is_the_same_however_it_is_spelled(root, tmp_path, monkeypatch, capsys):

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from contextlib import suppress
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from eventually import eventually
 from conman_lab import linux, places
 from conman_lab.errors import BadName, NotPossible
 from conman_lab.identity import Identity
-from conman_lab.lab import Lab
+from conman_lab.lab import Lab, lock, workspace
 from conman_lab.lab.facts import held_by
 from conman_lab.lab.lock import LabTaken, holder
 from conman_lab.lab.registry import Registry
@@ -119,6 +120,39 @@ def test_the_same_kernel_may_begin_anew():
     assert (repr(first), repr(second)) == ("lab twice: closed", "lab twice: ready")
     assert process.returncode == -signal.SIGKILL
     second.end()
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")  # Python closes the lock then
+def test_an_interrupt_at_any_line_leaves_a_lab_that_can_begin_again():
+    """The notebook's button, in the first cell or in the last."""
+    for deed in (lambda: Lab("stopped"), lambda: Lab("stopped").end()):
+        for number in count(1):
+            try:
+                interrupted_at(number, deed)
+            except KeyboardInterrupt:
+                continue
+            break
+        assert number > 20
+    Lab("stopped").end()
+
+
+def interrupted_at(number, deed):
+    """Do it, up to the so-manieth line of what keeps a lab's lock."""
+    lines = iter(range(number))
+
+    def look(frame, event, _):
+        if frame.f_code.co_filename not in {lock.__file__, workspace.__file__}:
+            return None
+        if event == "line" and next(lines, None) is None:
+            raise KeyboardInterrupt
+        return look
+
+    before = sys.gettrace()
+    sys.settrace(look)
+    try:
+        deed()
+    finally:
+        sys.settrace(before)
 
 
 def test_it_cleans_up_after_a_kernel_that_was_killed(other_kernel):

@@ -11,6 +11,7 @@
 import fcntl
 import os
 from contextlib import suppress
+from io import FileIO
 from pathlib import Path
 
 from conman_lab.errors import LabError, NotPossible
@@ -23,10 +24,14 @@ class LabTaken(LabError):
 
 
 class Lock:
-    """A held lock on a home; the home is made if it is missing."""
+    """A held lock on a home; the home is made if it is missing.
 
-    def __init__(self, home: Path, fd: int) -> None:
-        self._file, self._fd = lock_file(home), fd
+    Python closes `opened` once, and if nobody has it any more: an interrupt may come
+    between any two lines, and a lock that nobody lets go would be ours for ever.
+    """
+
+    def __init__(self, home: Path, opened: FileIO) -> None:
+        self._file, self._opened = lock_file(home), opened
 
     @classmethod
     def take(cls, home: Path) -> "Lock":
@@ -39,39 +44,42 @@ class Lock:
         while True:
             try:
                 make_private(home)
-                fd = os.open(lock_file(home), os.O_RDWR | os.O_CREAT, 0o600)
+                opened = FileIO(lock_file(home), "r+", opener=_made_if_missing)
             except (FileNotFoundError, FileExistsError):
                 if not home.parent.is_dir():
                     raise
                 continue  # the last holder removes the home just now
-            if not _locked(fd):
-                os.close(fd)
+            if not _locked(opened.fileno()):
+                opened.close()
                 raise LabTaken(taken_by(home))
-            if (lock := cls(home, fd)).held:
+            if (lock := cls(home, opened)).held:
                 return lock
-            os.close(fd)
+            opened.close()
 
     @property
     def held(self) -> bool:
         """The file that we have locked is still the one that others will find."""
         try:
-            return os.path.samestat(os.fstat(self._fd), self._file.stat())
-        except OSError:  # ENOENT: `clean --force` was here; EBADF: we let it go
+            ours = os.fstat(self._opened.fileno())
+            return os.path.samestat(ours, self._file.stat())
+        except (OSError, ValueError):  # ENOENT: `clean --force` was here; we let it go
             return False
 
     def sign(self) -> None:
         """Write down that it is ours."""
-        os.ftruncate(self._fd, 0)
-        os.pwrite(self._fd, str(Identity.of(os.getpid())).encode(), 0)
+        self._opened.truncate(0)
+        os.pwrite(self._opened.fileno(), str(Identity.of(os.getpid())).encode(), 0)
 
     def let_go(self) -> None:
-        """End it, and remove the home if nothing but the lock was left in it."""
+        """End it, and remove the home if nothing but the lock was left in it.
+
+        A second time does nothing.
+        """
         with suppress(OSError):  # ENOENT, ENOTEMPTY: the next one was faster
             if self.held and [self._file] == [*self._file.parent.iterdir()]:
                 self._file.unlink()
                 self._file.parent.rmdir()
-        os.close(self._fd)
-        self._fd = -1
+        self._opened.close()
 
 
 def holder(home: Path) -> Identity | None:
@@ -104,6 +112,10 @@ def taken_by(home: Path) -> str:
 def lock_file(home: Path) -> Path:
     """What is locked."""
     return home / "lock"
+
+
+def _made_if_missing(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_CREAT, 0o600)
 
 
 def _locked(fd: int) -> bool:

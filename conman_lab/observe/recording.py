@@ -72,7 +72,13 @@ class Recording(Trace):
         self._stopping = False
         self._stopped, self._stop = os.pipe()
         self._thread = Thread(target=self._listen, name="trace", daemon=True)
-        self._thread.start()
+        try:
+            self._thread.start()
+        except (
+            BaseException
+        ):  # an interrupt: it listens by now, and nobody would stop it
+            os.close(self._stop)
+            raise
         spans.listen(self._span)
         self._intervals.append(sys.getswitchinterval())
         sys.setswitchinterval(PROMPT)
