@@ -59,16 +59,14 @@ class Trace:
         """What `to_json` has made."""
         if not isinstance(data, dict) or data.get("conman_lab_trace") != FORMAT:
             raise ValueError(f"this is no trace of format {FORMAT}")
-        known = {name: value for name, value in data.items() if name in _PLAIN}
         try:
-            return cls(
-                [Event.from_json(event) for event in data["events"]],
-                [Span(**span) for span in data["spans"]],
-                [Mark(**mark) for mark in data["marks"]],
-                **known,
-            )
+            events = [Event.from_json(event) for event in data["events"]]
+            spans = [Span(**span) for span in data["spans"]]
+            marks = [Mark(**mark) for mark in data["marks"]]
         except (KeyError, TypeError) as error:
             raise ValueError(f"this trace is not whole: {error}") from error
+        known = {name: data[name] for name in _PLAIN if name in data}
+        return cls(events, spans, marks, **known)
 
     def save(self, path: Path | str) -> None:
         """Write it as JSON."""
@@ -146,9 +144,8 @@ class Trace:
         kept: dict[int, list[Life]] = {}
         for life in filter(wanted, self.lives()):
             kept.setdefault(life.pid, []).append(life)
-        return self._with(
-            events=[it for it in self.events if _is_of(it, kept.get(it.pid, ()))]
-        )
+        events = [it for it in self.events if _is_of(it, kept.get(it.pid, ()))]
+        return self._with(events=events)
 
     def merge(self, other: "Trace") -> "Trace":
         """Both on the time axis of whichever began first."""
@@ -190,9 +187,8 @@ class Trace:
 
     def _with(self, **changes: Any) -> "Trace":
         """A copy, but; one that nobody records."""
-        return Trace(
-            **{it.name: getattr(self, it.name) for it in fields(self)} | changes
-        )
+        ours = {it.name: getattr(self, it.name) for it in fields(self)}
+        return Trace(**ours | changes)
 
 
 _PLAIN = ("source", "lost", "began_at", "ended_at")
