@@ -4,6 +4,7 @@ It ends with 0, or with 1 and the reason on stderr; `exec` as its command did.
 """
 
 import argparse
+import errno
 import os
 import re
 import sys
@@ -54,7 +55,16 @@ def _run(words: Sequence[str]) -> int:
         module, _, name = args.where.partition(":")
         return int(getattr(import_module(f".{module}", __package__), name)(args) or 0)
     finally:
+        _say_all()
+
+
+def _say_all() -> None:
+    """But to a terminal that has gone: that has had its status."""
+    try:
         print(end="", flush=True)
+    except OSError as error:
+        if error.errno != errno.EIO:
+            raise
 
 
 def parsed(words: Sequence[str]) -> argparse.Namespace:
