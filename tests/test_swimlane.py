@@ -134,7 +134,11 @@ def test_without_times_the_html_says_what_the_text_says(recorded):
     assert html.tags == {"pre", "span"}
     lives = recorded.lives()
     for line, life in zip(html.text.splitlines(), lives, strict=True):
-        told = [life.name, telling.title(life), *telling.facts(life, lives)]
+        told = [
+            life.name,
+            telling.title(life),
+            *telling.facts(life, telling.names_of(lives)),
+        ]
         assert all(words in line for words in told)
     assert not re.search(r"\d\.\d+ ms", html.text)
 
