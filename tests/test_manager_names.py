@@ -155,7 +155,7 @@ def test_what_makes_no_sense_is_refused_before_anything_is_made(
 
 def test_the_most_that_makes_sense_is_not_refused():
     recipe.check_window(65_535, 65_535)
-    recipe.check({}, Limits(memory=1, pids=1, cpus=0.01), Restart(limit=0))
+    recipe.check({}, Limits(memory=1, pids=1, cpus=0.01), Restart(limit=0), True)
 
 
 @pytest.mark.parametrize("signum", [-1, 0, 65])
